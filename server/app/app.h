@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * The application side of the server: instances of plugins, the contract (scope, receive, send),
+ * lifespan, and dispatch of exchanges along the route table. It never names a protocol. */
+#ifndef CAPRICORN_APP_APP_H
+#define CAPRICORN_APP_APP_H
+
+#include "client/client.h"
+#include "exchange/exchange.h"
+#include "plugin/plugin.h"
+#include "router/router.h"
+
+typedef struct app_set app_set;   /* all that serves: instances and the table, of one worker */
+typedef struct instance instance; /* one app: a plugin with a configuration */
+
+typedef struct app_options {
+    csgi_str server_url;
+    bool dev;
+    size_t max_concurrency; /* calls at once; beyond: 503; 0: no limit */
+    uint64_t
+        startup_timeout_ms; /* an app that has not answered startup by then has failed; 0: 30 s */
+    uint64_t shutdown_timeout_ms; /* likewise shutdown; 0: 10 s */
+    uint64_t defer_timeout_ms;    /* of one call's deferred functions together; 0: 10 s */
+    /* Told before the server enters a plugin outside of a task ("create"), and with NULL after; may
+     * be NULL. */
+    void (*on_step)(void *arg, csgi_str plugin, const char *step);
+    void *arg;
+} app_options;
+
+csgi_status app_set_new(loop *loop, client *client, const app_options *options, app_set **out);
+/* Makes an instance: calls create. On failure *problem is a sentence. A second app of that name is
+ * one. CSGI_EFAIL, CSGI_ENOMEM. */
+csgi_status app_set_add(app_set *self, plugin *plugin, csgi_str name, csgi_str config_json,
+                        buffer *problem);
+/* Makes the table from the default routes of all instances, around-endpoints included. On failure
+ * *problem is a sentence. */
+csgi_status app_set_route_defaults(app_set *self, buffer *problem);
+const router *app_set_router(const app_set *self);
+
+/* Starts the lifespan of every instance; on_done on the loop when all have answered, failed or run
+ * out of time. The status is CSGI_OK or CSGI_EFAIL, each failure logged by name. */
+void app_set_startup(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg);
+/* Sends shutdown to those that started; call it when no exchange is running. on_done as above. */
+void app_set_shutdown(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg);
+/* Destroys the instances and the set. */
+void app_set_free(app_set *self);
+
+/* Serves one request: routes it, runs the application in a task, answers errors. The exchange's
+ * application reference is taken. [loop] */
+void app_set_dispatch(app_set *self, exchange *request);
+/* Calls running now. */
+size_t app_set_running(const app_set *self);
+/* From now on is_draining says yes. */
+void app_set_drain(app_set *self);
+/* Cancels every running call. */
+void app_set_cancel_all(app_set *self);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ * csgi_str helpers. */
+#include "base/str.h"
+
+#include "base/check.h"
+
+bool str_eq_nocase(csgi_str a, csgi_str b)
+{
+    if (a.len != b.len) return false;
+    for (size_t i = 0; i < a.len; i++) {
+        if (char_lower(a.ptr[i]) != char_lower(b.ptr[i])) return false;
+    }
+    return true;
+}
+
+bool str_starts_with(csgi_str text, csgi_str prefix)
+{
+    return text.len >= prefix.len && str_eq((csgi_str){ text.ptr, prefix.len }, prefix);
+}
+
+size_t str_find_char(csgi_str text, char c)
+{
+    const char *found = text.len ? memchr(text.ptr, c, text.len) : NULL;
+
+    return found ? (size_t)(found - text.ptr) : text.len;
+}
+
+csgi_str str_slice(csgi_str text, size_t start, size_t len)
+{
+    if (start > text.len) start = text.len;
+    if (len > text.len - start) len = text.len - start;
+    return (csgi_str){ text.ptr ? text.ptr + start : NULL, len };
+}
+
+csgi_str str_trim(csgi_str text)
+{
+    while (text.len && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
+        text.ptr++;
+        text.len--;
+    }
+    while (text.len && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
+        text.len--;
+    return text;
+}
+
+/* tchar of RFC 9110 section 5.6.2, one bit for each of the 128 ASCII characters. */
+static const uint32_t token_chars[4] = { 0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff };
+
+bool str_is_token(csgi_str text)
+{
+    if (text.len == 0) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        if (c >= 128 || !(token_chars[c >> 5] >> (c & 31) & 1)) return false;
+    }
+    return true;
+}
+
+bool str_is_field_value(csgi_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
+    }
+    return true;
+}
+
+/* The length of the sequence at p, of which left bytes are there; 0 when it is malformed. */
+static size_t utf8_sequence(const unsigned char *p, size_t left)
+{
+    unsigned char lowest = 0x80, highest = 0xbf; /* bounds of the second byte */
+    size_t len;
+
+    if (p[0] < 0x80) return 1;
+    if (p[0] < 0xc2 || p[0] > 0xf4) return 0;
+    len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (p[0] == 0xe0) lowest = 0xa0;
+    if (p[0] == 0xed) highest = 0x9f;
+    if (p[0] == 0xf0) lowest = 0x90;
+    if (p[0] == 0xf4) highest = 0x8f;
+    if (left < len || p[1] < lowest || p[1] > highest) return 0;
+    for (size_t i = 2; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80) return 0;
+    }
+    return len;
+}
+
+bool str_is_utf8(csgi_str text)
+{
+    const unsigned char *p = (const unsigned char *)text.ptr;
+
+    for (size_t i = 0, len; i < text.len; i += len) {
+        len = utf8_sequence(p + i, text.len - i);
+        if (len == 0) return false;
+    }
+    return true;
+}
+
+bool str_parse_u64(csgi_str text, uint64_t *value)
+{
+    uint64_t sum = 0;
+
+    if (text.len == 0) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9') return false;
+        if (__builtin_mul_overflow(sum, (uint64_t)10, &sum)) return false;
+        if (__builtin_add_overflow(sum, (uint64_t)(text.ptr[i] - '0'), &sum)) return false;
+    }
+    *value = sum;
+    return true;
+}
+
+bool str_percent_decode(csgi_str text, char *out, size_t *out_len)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (c == '%') {
+            int high = i + 2 < text.len ? char_hex(text.ptr[i + 1]) : -1;
+            int low = i + 2 < text.len ? char_hex(text.ptr[i + 2]) : -1;
+
+            if (high < 0 || low < 0) return false;
+            c = (char)(high << 4 | low);
+            i += 2;
+        }
+        out[len++] = c;
+    }
+    *out_len = len;
+    return true;
+}
+
+bool str_list_has(csgi_str list, csgi_str element)
+{
+    while (list.len) {
+        size_t comma = str_find_char(list, ',');
+
+        if (str_eq_nocase(str_trim(str_slice(list, 0, comma)), element)) return true;
+        list = str_slice(list, comma + 1, SIZE_MAX);
+    }
+    return false;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * csgi_str helpers: comparing, and the character classes of HTTP. Bytes, never locales. */
+#ifndef CAPRICORN_BASE_STR_H
+#define CAPRICORN_BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <csgi/types.h>
+
+/* A csgi_str expression from a string literal. */
+#define STR(literal) ((csgi_str)CSGI_STR(literal))
+/* For printf's "%.*s". */
+#define STR_ARG(s) (int)(s).len, (s).ptr ? (s).ptr : ""
+
+static inline csgi_str str_from(const char *text)
+{
+    return (csgi_str){ text, text ? strlen(text) : 0 };
+}
+static inline bool str_eq(csgi_str a, csgi_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+static inline char char_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+/* The value of a hexadecimal digit, or -1. */
+static inline int char_hex(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    c = char_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Equal but for the case of ASCII letters. */
+bool str_eq_nocase(csgi_str a, csgi_str b);
+bool str_starts_with(csgi_str text, csgi_str prefix);
+/* The index of the first such byte, or text.len. */
+size_t str_find_char(csgi_str text, char c);
+/* The part from start on, at most len bytes; bounds are clipped. */
+csgi_str str_slice(csgi_str text, size_t start, size_t len);
+/* Without spaces and tabs at both ends (RFC 9110 section 5.6.3, OWS). */
+csgi_str str_trim(csgi_str text);
+/* A non-empty run of token characters (RFC 9110 section 5.6.2). */
+bool str_is_token(csgi_str text);
+/* A field value as may be sent: no control bytes but tab (RFC 9110 section 5.5). */
+bool str_is_field_value(csgi_str text);
+/* Well-formed UTF-8 (RFC 3629): no overlong forms, surrogates, or values past U+10FFFF. */
+bool str_is_utf8(csgi_str text);
+/* Parses decimal digits only, the whole text, no sign. False when malformed or too large. */
+bool str_parse_u64(csgi_str text, uint64_t *value);
+/* Percent-decodes into out (room for text.len bytes; may be text.ptr). False on a bad escape. */
+bool str_percent_decode(csgi_str text, char *out, size_t *out_len);
+/* Does the comma-separated list (RFC 9110 section 5.6.1) have this element, whatever its case? */
+bool str_list_has(csgi_str list, csgi_str element);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ * Outbound HTTP/1.1: one pool of keep-alive connections for each origin, on the worker's loop.
+ * Called from tasks. */
+#ifndef CAPRICORN_CLIENT_CLIENT_H
+#define CAPRICORN_CLIENT_CLIENT_H
+
+#include <csgi/ext/draft/client.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "loop/loop.h"
+
+typedef struct client client;
+
+typedef struct client_options {
+    size_t max_idle_per_origin; /* 0: 64 */
+    uint64_t idle_ms;           /* an idle connection is closed after it; 0: 30 s */
+} client_options;
+
+/* How many there are, for tests and the metrics. */
+typedef struct client_counts {
+    size_t connections, idle, requests;
+} client_counts;
+
+client *client_new(loop *loop, const client_options *options); /* NULL: no memory */
+/* Closes idle connections and gives the memory back when the last busy one has gone; no new fetch.
+ */
+void client_close(client *self);
+client_counts client_get_counts(const client *self);
+
+/* As csgi_client_extension.fetch for http and http+unix URLs; on failure *why is a sentence that
+ * names the URL's origin. [suspends] */
+csgi_status client_fetch(client *self, arena *arena, const csgi_client_request *request,
+                         const csgi_client_response **response, buffer *why);
+
+#endif

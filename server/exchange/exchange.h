@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ * One request and its response, between the protocol (the wire) below and the application above. It
+ * knows neither HTTP/1's bytes nor CSGI's events: the wire pushes a request and body bytes in, the
+ * application side receives, starts, writes and ends.
+ *
+ * It is shared by two: the wire (from exchange_new to exchange_wire_release) and the application
+ * side (from on_request, or the wire's refusal, to exchange_app_release); the memory goes with the
+ * last. */
+#ifndef CAPRICORN_EXCHANGE_EXCHANGE_H
+#define CAPRICORN_EXCHANGE_EXCHANGE_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "loop/task.h"
+#include "loop/timer.h"
+#include "net/address.h"
+
+typedef struct exchange exchange;
+
+/* What the protocol does for an exchange. All [loop] or in a task; none suspends. */
+typedef struct exchange_wire {
+    /* The application asked for the body for the first time: 100 Continue is due, if it was
+     * expected. */
+    void (*want_body)(exchange *self);
+    /* The inbox has room again: read on. */
+    void (*resume)(exchange *self);
+    /* Takes the response's head (copying what it keeps) and holds it back. Validated already. The
+     * status and fields are as the application said; content-length is one of the fields or not.
+     * CSGI_ENOMEM; CSGI_EDISCONNECTED. */
+    csgi_status (*start)(exchange *self, uint32_t status, csgi_fields headers);
+    /* Forgets a head that is still held back. */
+    void (*unstart)(exchange *self);
+    /* Writes body bytes, after the head if that is still held back; last: this ends the response.
+     * An empty piece that is not the last flushes the head. For HEAD, 204, 304 the bytes stay off
+     * the wire. CSGI_EDISCONNECTED, CSGI_ENOMEM. */
+    csgi_status (*body)(exchange *self, csgi_str bytes, bool last);
+    /* Bytes that wait for the kernel. */
+    size_t (*queued)(const exchange *self);
+    /* The response cannot be completed: cut the connection (or stream), never a clean end. */
+    void (*cut)(exchange *self);
+} exchange_wire;
+
+/* What the application side does for the wire. */
+typedef struct exchange_app {
+    /* The head is complete: the request fields of the exchange are set. The application side
+     * answers, now or later. */
+    void (*on_request)(void *app, exchange *self);
+} exchange_app;
+
+typedef enum exchange_phase {
+    EXCHANGE_IDLE,     /* nothing said yet */
+    EXCHANGE_STARTED,  /* head accepted, held back */
+    EXCHANGE_FLUSHED,  /* bytes of the response are on their way */
+    EXCHANGE_COMPLETE, /* the response has ended well */
+    EXCHANGE_CUT       /* disconnected, or cut */
+} exchange_phase;
+
+/* Space for a request's head and the app's small allocations, before the heap is asked. */
+#define EXCHANGE_ARENA_SIZE ((size_t)2048)
+/* The inbox stops the wire above this, and lets it go on when it is empty. */
+#define EXCHANGE_INBOX_HIGH ((size_t)65536)
+/* A send suspends while more than this waits for the kernel. */
+#define EXCHANGE_OUTBOX_HIGH ((size_t)65536)
+/* After a disconnect the task may go on for this long before it is cancelled. */
+#define EXCHANGE_GRACE_MS 3000u
+
+struct exchange {
+    /* The request: set by the wire before on_request, in the arena, every string NUL-terminated. */
+    arena arena;
+    csgi_str http_version, method, scheme, raw_path, query_string;
+    csgi_str path;                  /* decoded: valid UTF-8, no NUL */
+    csgi_fields headers;            /* names in lower case */
+    bool has_body;                  /* framing says that a body follows (perhaps an empty one) */
+    const address *client, *server; /* the connection's */
+
+    /* For the access log: set as things become known. */
+    csgi_str app_name, endpoint_name, route_pattern;
+    uint32_t status;
+    uint64_t body_bytes_sent, began_ms;
+
+    /* The response. */
+    exchange_phase phase;
+    bool has_declared_length;
+    uint64_t declared_length, body_bytes; /* said by content-length; given by the app */
+
+    /* Private to exchange.c. */
+    loop *loop;
+    const exchange_wire *wire;
+    void *wire_owner; /* the connection; NULL once released */
+    void *app_call;   /* the application side's own; NULL once released */
+    int references;
+    buffer inbox, lent; /* arriving; borrowed by the application until it receives again */
+    bool body_ended, body_reported, body_wanted, disconnected, draining;
+    csgi_fields trailers;
+    task_wait *receiver;
+    list_node senders; /* who waits to send, in order of the calls; the first one is sending */
+    task_wait *drain_waiter;
+    task *task; /* the application's, to be cancelled some time after a disconnect */
+    timer grace;
+    list_node node; /* of the wire's or the pool's lists */
+    char memory[EXCHANGE_ARENA_SIZE];
+};
+
+/* ---- for the wire ---- */
+
+/* From the pool; the wire's reference. NULL: no memory. */
+exchange *exchange_new(loop *loop, const exchange_wire *wire, void *wire_owner);
+/* The wire lets go: wire_owner becomes NULL, and what the application still says is answered
+ * CSGI_EDISCONNECTED (unless complete). */
+void exchange_wire_release(exchange *self);
+/* Body bytes have come; they are copied. True: go on reading; false: the inbox is full, wait for
+ * resume. Ignored once complete. */
+bool exchange_push_body(exchange *self, const char *bytes, size_t len);
+/* The body has ended; trailers in the exchange's arena. */
+void exchange_push_end(exchange *self, csgi_fields trailers);
+/* The client is gone, or its body will not be whole: receive yields disconnect, sends fail, the
+ * task is cancelled after the grace. */
+void exchange_push_disconnect(exchange *self);
+/* The kernel took all: a suspended sender goes on. */
+void exchange_push_drained(exchange *self);
+/* Frees the pool's memory. */
+void exchange_pool_clear(void);
+
+/* ---- for the application side ---- */
+
+void exchange_app_hold(exchange *self, void *app_call, task *task);
+void exchange_app_release(exchange *self);
+
+typedef enum exchange_received { EXCHANGE_GOT_BODY, EXCHANGE_GOT_DISCONNECT } exchange_received;
+/* Waits for a piece of the body or the disconnect. bytes are valid until the next receive; the last
+ * piece has *more false and brings the trailers. A body is reported at least once, even an empty
+ * one. After a complete response: disconnect. CSGI_EBUSY, CSGI_ECANCELED. [suspends] */
+csgi_status exchange_receive(exchange *self, exchange_received *kind, csgi_str *bytes, bool *more,
+                             csgi_fields *trailers);
+/* Accepts the head; it is held back until the first body. CSGI_ESTATE: started already.
+ * CSGI_EDISCONNECTED after a penalty; CSGI_EINVAL for a status or header that may not be sent: *why
+ * then says which. [suspends] */
+csgi_status exchange_start(exchange *self, uint32_t status, csgi_fields headers, const char **why);
+/* Body bytes in order of the calls; suspends above EXCHANGE_OUTBOX_HIGH. CSGI_ESTATE: not started,
+ * or complete. CSGI_EINVAL: more than the declared length, or the last piece came short of it (the
+ * response is then cut). CSGI_EDISCONNECTED, CSGI_ECANCELED. [suspends] */
+csgi_status exchange_body(exchange *self, csgi_str bytes, bool more, const char **why);
+/* The application is done, whatever it did: before the first byte a 500 is sent; a response that
+ * has not ended is cut. */
+void exchange_conclude(exchange *self);
+
+/* A whole response made by the server: {"detail": "..."} as JSON, with further headers. Replaces a
+ * held-back head. May be called outside a task; ignored when bytes are already on their way. */
+void exchange_reply_error(exchange *self, uint32_t status, const char *detail,
+                          csgi_fields more_headers);
+/* Likewise with any body. */
+void exchange_reply(exchange *self, uint32_t status, csgi_fields headers, csgi_str body);
+
+/* The standard phrase of a status ("OK", "Not Found"); "Unknown" for others. */
+const char *http_reason_phrase(uint32_t status);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * HTTP/1.1 and 1.0 on one connection: requests are parsed and handed up as exchanges, one at a time
+ * and in order; responses are framed. It knows no application, route or plugin. */
+#ifndef CAPRICORN_HTTP1_HTTP1_H
+#define CAPRICORN_HTTP1_HTTP1_H
+
+#include "exchange/exchange.h"
+#include "net/stream.h"
+
+typedef struct http1_conn http1_conn;
+
+typedef struct http1_options {
+    bool server_header, date_header;
+    size_t max_request_line, max_header_size,
+        max_headers;        /* 0: the defaults (8 KiB, 32 KiB, 100) */
+    uint64_t max_body;      /* 0: 16 MiB; UINT64_MAX: no limit */
+    uint64_t keep_alive_ms; /* an idle connection is closed after it; 0: 75 s */
+} http1_options;
+
+typedef struct http1_events {
+    /* A request's head is complete. */
+    void (*on_request)(void *owner, exchange *request);
+    /* A response has ended, well or not: for the access log. The exchange is still whole. */
+    void (*on_response)(void *owner, exchange *request);
+    /* The connection is closed and its memory gone. */
+    void (*on_closed)(void *owner, http1_conn *self);
+} http1_events;
+
+/* Takes over the stream. CSGI_ENOMEM: the stream is still the caller's. */
+csgi_status http1_conn_new(stream *stream, const http1_options *options, const http1_events *events,
+                           void *owner, http1_conn **out);
+/* Ends gracefully: an idle connection is closed now, a busy one after its response (which says
+ * Connection: close). */
+void http1_conn_drain(http1_conn *self);
+/* Cuts it now; its exchange sees a disconnect. */
+void http1_conn_cut(http1_conn *self);
+
+#endif

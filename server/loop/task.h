@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ * Tasks: stackful coroutines on the loop's thread. A task runs until it waits; then others run. It
+ * never changes thread. */
+#ifndef CAPRICORN_LOOP_TASK_H
+#define CAPRICORN_LOOP_TASK_H
+
+#include "loop/loop.h"
+
+typedef struct task task;
+
+/* Who a task works for, in messages ("plugin weather, endpoint get_weather"); outlives the task. */
+typedef struct task_label {
+    csgi_str plugin, endpoint;
+} task_label;
+
+typedef csgi_status (*task_fn)(void *arg);
+/* Called on the loop's stack when the task has ended; it is gone when this returns. */
+typedef void (*task_end_fn)(void *arg, csgi_status result);
+
+/* Queues a task: fn(arg) begins when the loop next runs ready tasks. stack_size 0: the loop's
+ * default. on_end may be NULL. CSGI_ENOMEM; CSGI_ELIMIT: max_tasks. [loop] or in a task */
+csgi_status task_spawn(loop *loop, const task_label *label, size_t stack_size, task_fn fn,
+                       task_end_fn on_end, void *arg, task **out);
+
+/* The running task, or NULL on the loop's own stack. [loop] */
+task *task_current(const loop *loop);
+const task_label *task_get_label(const task *self);
+size_t task_count(const loop *loop);
+
+/* One wait of one task, on its stack:
+ *     task_wait wait;
+ *     task_wait_begin(loop, &wait);
+ *     ... hand &wait to who will call task_wake, perhaps before the next line ...
+ *     status = task_wait_end(&wait);
+ *     ... if it was not woken by task_wake (wait.woken is false), take &wait back now ...
+ */
+typedef struct task_wait {
+    task *waiter;
+    csgi_status status;
+    bool woken;
+} task_wait;
+
+void task_wait_begin(loop *loop, task_wait *wait);
+/* Suspends until task_wake, and returns its status; or CSGI_ECANCELED as soon as the task is
+ * cancelled. A cancelled task that waits again gets CSGI_ECANCELED again, each time after a longer
+ * pause on the loop (up to 1 s), with one log line. [suspends] */
+csgi_status task_wait_end(task_wait *wait);
+/* Ends the wait; the waiter runs when the loop next runs ready tasks. The first call counts, later
+ * ones are ignored. [loop] or task */
+void task_wake(task_wait *wait, csgi_status status);
+
+/* Waits for that long. 0 or CSGI_ECANCELED. [suspends] */
+csgi_status task_sleep(loop *loop, uint64_t ms);
+/* Lets other tasks and events have a turn. 0 or CSGI_ECANCELED. [suspends] */
+csgi_status task_yield(loop *loop);
+/* A pause for one who does not listen: grows with each call by this task (0, 1, 2, 4 ... 1000 ms);
+ * logs once that what ("sends after the client is gone") is being ignored. Cancellation does not
+ * cut it short. [suspends] */
+void task_penalty(loop *loop, const char *what);
+
+/* Sticky: the current wait, and all later ones, return CSGI_ECANCELED. Of a task that has ended:
+ * not allowed. [loop] or task */
+void task_cancel(task *self);
+bool task_is_cancelled(const task *self);
+/* While the count is above 0 cancellation is kept back (deferred cleanups). [task] */
+void task_shield(task *self);
+void task_unshield(task *self);
+
+/* The text behind csgi_host.last_error: copied; dropped silently when there is no memory. */
+void task_set_error(task *self, csgi_str detail);
+csgi_str task_error(const task *self);
+
+/* How to find __cxa_get_globals once libstdc++ is mapped (C++ tasks may then suspend inside a
+ * catch). NULL: no C++. */
+void task_set_exception_globals(void *(*cxa_get_globals)(void));
+
+/* Installs the handler that reports "stack overflow in plugin P, endpoint E (256 KiB)", and crashes
+ * of tasks likewise, then lets the process die of the signal. Once a process. */
+csgi_status task_install_crash_report(void);
+
+#endif

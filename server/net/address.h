@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * Where a stream begins or ends: an IP address with a port, or the path of a Unix socket. */
+#ifndef CAPRICORN_NET_ADDRESS_H
+#define CAPRICORN_NET_ADDRESS_H
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <stdbool.h>
+
+#include "base/buffer.h"
+#include "loop/loop.h"
+
+typedef struct address {
+    union {
+        struct sockaddr any;
+        struct sockaddr_storage inet;
+        struct sockaddr_un unix_path;
+    } as;
+    socklen_t len;
+    char host[108]; /* the address as text, or the path; "" when unnamed */
+    uint32_t port;  /* 0: a Unix socket */
+} address;
+
+/* From what the kernel says. */
+void address_from_sockaddr(address *self, const struct sockaddr *from, socklen_t len);
+/* From numeric text. CSGI_EINVAL: no IP address. */
+csgi_status address_from_ip(address *self, const char *host, uint32_t port);
+/* CSGI_EINVAL: too long, or empty. */
+csgi_status address_from_path(address *self, const char *path);
+bool address_is_unix(const address *self);
+/* Appends "127.0.0.1:80", "[::1]:80" or the path. */
+csgi_status address_print(const address *self, buffer *out);
+
+/* Resolves a name off the loop. on_done gets at least one address, or none with a reason. It may be
+ * given up: then on_done will not be called. */
+typedef struct resolving resolving;
+typedef void (*resolve_fn)(void *arg, const address *found, size_t count, const char *reason);
+csgi_status address_resolve(loop *loop, const char *host, uint32_t port, resolve_fn on_done,
+                            void *arg, resolving **out);
+void resolving_cancel(resolving *self);
+
+#endif

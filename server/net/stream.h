@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * A connected byte stream (TCP or Unix socket), on the loop. It knows nothing of what is said on
+ * it. */
+#ifndef CAPRICORN_NET_STREAM_H
+#define CAPRICORN_NET_STREAM_H
+
+#include <stdbool.h>
+
+#include "base/buffer.h"
+#include "loop/loop.h"
+#include "net/address.h"
+
+typedef struct stream stream;
+
+/* What the owner is told, always from the loop, never from inside a call the owner makes. */
+typedef struct stream_events {
+    /* Bytes, valid (and writable) for the call. */
+    void (*on_read)(void *owner, char *bytes, size_t len);
+    /* The peer sent all it will send; it may still read. */
+    void (*on_eof)(void *owner);
+    /* The connection is broken (reset, write failed): close it. */
+    void (*on_broken)(void *owner);
+    /* All queued bytes have been given to the kernel. */
+    void (*on_drained)(void *owner);
+    /* After stream_close: nothing more will come, and the stream's memory is gone. */
+    void (*on_closed)(void *owner);
+} stream_events;
+
+/* Sets who is told. */
+void stream_set_owner(stream *self, const stream_events *events, void *owner);
+loop *stream_loop(const stream *self);
+/* The two ends; the peer's is learnt at the first call. Valid as long as the stream. */
+const address *stream_peer(stream *self);
+const address *stream_local(stream *self);
+
+/* Reading may be started and stopped at will. 0 or CSGI_EFAIL. */
+csgi_status stream_read_start(stream *self);
+void stream_read_stop(stream *self);
+
+/* Writes the pieces in one system call if the kernel takes them; copies what it did not take.
+ * CSGI_EDISCONNECTED: broken or closing. CSGI_ENOMEM: nothing may be written any more. */
+csgi_status stream_write(stream *self, const csgi_str *pieces, size_t count);
+/* Bytes that wait for the kernel. */
+size_t stream_queued(const stream *self);
+/* No more writing: the peer sees the end of file once the queue is empty. */
+void stream_shutdown(stream *self);
+/* Drops what is queued, and closes. on_closed comes later. Once. */
+void stream_close(stream *self);
+/* As stream_close, with a TCP reset instead of an orderly end. */
+void stream_abort(stream *self);
+
+/* Connects; on_done gets the stream, or NULL with a status (CSGI_EUNREACH and the reason as text).
+ * It may be given up: then on_done will not be called. */
+typedef struct connecting connecting;
+typedef void (*connect_fn)(void *arg, stream *connected, csgi_status status, const char *reason);
+csgi_status stream_connect(loop *loop, const address *to, connect_fn on_done, void *arg,
+                           connecting **out);
+void connecting_cancel(connecting *self);
+
+#endif

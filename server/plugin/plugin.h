@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ * A plugin file, loaded: found sound, mapped, asked for its descriptor, and that descriptor
+ * checked. Nothing of it has run yet but csgi_plugin_query. What instances are is app/'s. */
+#ifndef CAPRICORN_PLUGIN_PLUGIN_H
+#define CAPRICORN_PLUGIN_PLUGIN_H
+
+#include <stdbool.h>
+
+#include <csgi/csgi.h>
+
+#include "base/buffer.h"
+
+typedef struct plugin plugin;
+struct plugin {
+    csgi_plugin descriptor;   /* a copy of full size: what the plugin does not know is 0 */
+    csgi_endpoint *endpoints; /* likewise, endpoint_count of them */
+    char *file;               /* as given */
+    char *directory;          /* of the file, absolute */
+    void *handle;             /* dlopen's */
+    int references;
+};
+
+typedef struct plugin_rules {
+    bool allow_insecure; /* world-writable, or a stranger's, files and directories too */
+    /* Where the loader is, for a crash report: "dlopen", "csgi_plugin_query", or NULL; may be NULL.
+     */
+    void (*on_step)(void *arg, const char *step);
+    void *arg;
+} plugin_rules;
+
+/* Loads a file. On failure *problem is one sentence for the user: file, what was found, what was
+ * expected, what to do. CSGI_EFAIL, CSGI_ENOMEM. */
+csgi_status plugin_load(const char *file, const plugin_rules *rules, plugin **out, buffer *problem);
+plugin *plugin_hold(plugin *self);
+/* The last one unmaps the file (not under sanitizers). */
+void plugin_release(plugin *self);
+/* The endpoint of that name; an empty name means the only one. NULL: none, or not the only one. */
+const csgi_endpoint *plugin_find_endpoint(const plugin *self, csgi_str name);
+
+/* Looks at a file's bytes without mapping it: is it a shared object for this machine that exports
+ * csgi_plugin_query? On failure *problem is a sentence. warnings (may be NULL) gets a line for each
+ * thing that loads but will hurt. CSGI_EFAIL, CSGI_ENOMEM. */
+csgi_status elf_inspect(const char *file, buffer *problem, buffer *warnings);
+
+/* The plugin files of a directory, sorted by name, as heap paths; names that begin with "." or end
+ * in "~" or ".tmp" are left alone. */
+csgi_status plugin_directory_list(const char *directory, char ***files, size_t *count,
+                                  buffer *problem);
+void plugin_directory_list_free(char **files, size_t count);
+
+#endif
