@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ * The log and the access log: lines are escaped, then written only as far as the reader takes them.
+ */
+#include "log/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES   2048  /* of one line's text; the rest is cut off */
+#define ACCESS_MAX_BYTES 65536 /* what may wait for standard output */
+#define PIECE_BYTES      4096 /* a pipe that polls writable takes this much without waiting (PIPE_BUF) \
+                               */
+
+static struct {
+    log_level lowest;
+    bool colors;
+    atomic_uint dropped;
+    pthread_mutex_t lock; /* one line after the other */
+} the_log = { .lowest = LOG_INFO, .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static struct {
+    char bytes[ACCESS_MAX_BYTES];
+    size_t len;
+    unsigned dropped;
+} the_access_log;
+
+void log_init(log_level lowest, bool colors)
+{
+    the_log.lowest = lowest;
+    the_log.colors = colors;
+}
+
+bool log_is_on(log_level level)
+{
+    return level >= the_log.lowest;
+}
+
+/* "INFO:     ", as wide for every level; in colour on a terminal. */
+static int print_level(char *out, size_t size, log_level level)
+{
+    static const struct {
+        const char *name, *color;
+    } levels[] = {
+        { "DEBUG", "36" }, { "INFO", "32" },       { "WARNING", "33" },
+        { "ERROR", "31" }, { "CRITICAL", "1;31" },
+    };
+    size_t index = level < LOG_INFO       ? 0
+                   : level < LOG_WARNING  ? 1
+                   : level < LOG_ERROR    ? 2
+                   : level < LOG_CRITICAL ? 3
+                                          : 4;
+    const char *name = levels[index].name;
+    int pad = 9 - (int)strlen(name);
+
+    if (!the_log.colors) return snprintf(out, size, "%s:%*s", name, pad, "");
+    return snprintf(out, size, "\x1b[%sm%s\x1b[0m:%*s", levels[index].color, name, pad, "");
+}
+
+/* Copies text with control bytes as \xNN; returns the bytes written, never more than size. */
+static size_t escape(char *out, size_t size, const char *text, size_t len)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t at = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (c >= 0x20 && c != 0x7f) {
+            if (at + 1 > size) break;
+            out[at++] = (char)c;
+            continue;
+        }
+        if (at + 4 > size) break;
+        memcpy(out + at, "\\x", 2);
+        out[at + 2] = digits[c >> 4];
+        out[at + 3] = digits[c & 15];
+        at += 4;
+    }
+    return at;
+}
+
+/* Formats into out, escaped; returns the length. */
+static size_t format_escaped(char *out, size_t size, const char *format, va_list args)
+{
+    char text[LINE_MAX_BYTES];
+    int len = vsnprintf(text, sizeof text, format, args);
+
+    if (len < 0) return 0;
+    return escape(out, size, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
+}
+
+/* Whether a write of up to PIECE_BYTES would not wait. */
+static bool is_writable(int fd)
+{
+    struct pollfd entry = { .fd = fd, .events = POLLOUT };
+
+    return poll(&entry, 1, 0) == 1 && (entry.revents & POLLOUT);
+}
+
+/* Writes what the reader takes without waiting; returns the bytes taken, or len when it is of no
+ * use to try again. */
+static size_t write_some(int fd, const char *bytes, size_t len)
+{
+    size_t done = 0;
+
+    while (done < len && is_writable(fd)) {
+        size_t piece = len - done < PIECE_BYTES ? len - done : PIECE_BYTES;
+        ssize_t count = write(fd, bytes + done, piece);
+
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return errno == EAGAIN ? done : len;
+        done += (size_t)count;
+    }
+    return done;
+}
+
+void log_vwrite(log_level level, const char *format, va_list args)
+{
+    char line[LINE_MAX_BYTES + 128];
+    size_t len;
+    unsigned dropped;
+
+    if (!log_is_on(level)) return;
+    len = (size_t)print_level(line, sizeof line, level);
+    len += format_escaped(line + len, sizeof line - len - 64, format, args);
+    pthread_mutex_lock(&the_log.lock);
+    dropped = atomic_load_explicit(&the_log.dropped, memory_order_relaxed);
+    if (dropped)
+        len += (size_t)snprintf(line + len, 60, " (%u lines before this were dropped)", dropped);
+    line[len++] = '\n';
+    if (is_writable(STDERR_FILENO)) {
+        write_some(STDERR_FILENO, line, len);
+        atomic_fetch_sub_explicit(&the_log.dropped, dropped, memory_order_relaxed);
+    } else {
+        atomic_fetch_add_explicit(&the_log.dropped, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&the_log.lock);
+}
+
+void log_write(log_level level, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    log_vwrite(level, format, args);
+    va_end(args);
+}
+
+void log_access(const char *format, ...)
+{
+    char line[LINE_MAX_BYTES + 128];
+    size_t len = (size_t)print_level(line, sizeof line, LOG_INFO);
+    va_list args;
+
+    va_start(args, format);
+    len += format_escaped(line + len, sizeof line - len - 64, format, args);
+    va_end(args);
+    if (the_access_log.dropped) {
+        len += (size_t)snprintf(line + len, 60, " (%u lines before this were dropped)",
+                                the_access_log.dropped);
+    }
+    line[len++] = '\n';
+    if (len > sizeof the_access_log.bytes - the_access_log.len) log_flush();
+    if (len > sizeof the_access_log.bytes - the_access_log.len) {
+        the_access_log.dropped++;
+        return;
+    }
+    memcpy(the_access_log.bytes + the_access_log.len, line, len);
+    the_access_log.len += len;
+    the_access_log.dropped = 0;
+}
+
+void log_flush(void)
+{
+    size_t done;
+
+    if (the_access_log.len == 0) return;
+    done = write_some(STDOUT_FILENO, the_access_log.bytes, the_access_log.len);
+    the_access_log.len -= done;
+    memmove(the_access_log.bytes, the_access_log.bytes + done, the_access_log.len);
+}
