@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT
+ * The option table, and reading it from arguments and environment. */
+#include "config/options.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/str.h"
+#include "base/suggest.h"
+#include "config/units.h"
+
+#define OPTION(name, metavar, kind, field, fallback, min, max, help)            \
+    {                                                                           \
+        name, metavar, fallback, help, kind, offsetof(options, field), min, max \
+    }
+#define YEAR_MS (UINT64_C(365) * 86400 * 1000)
+
+const option_entry option_table[] = {
+    OPTION("host", "ADDRESS", OPTION_TEXT, host, "127.0.0.1", 0, 0,
+           "listen on this address or name"),
+    OPTION("port", "NUMBER", OPTION_NUMBER, port, "8000", 0, 65535,
+           "listen on this port; 0 picks a free one and prints it"),
+    OPTION("uds", "PATH", OPTION_TEXT, uds, "", 0, 0, "listen on this Unix socket instead"),
+    OPTION("backlog", "NUMBER", OPTION_NUMBER, backlog, "2048", 1, 65535,
+           "connections that may wait to be accepted"),
+    OPTION("plugin-dir", "DIR", OPTION_TEXT, plugin_dir, "plugins", 0, 0,
+           "load every .so in this directory, unless files are named"),
+    OPTION("insecure-plugins", NULL, OPTION_SWITCH, insecure_plugins, "no", 0, 0,
+           "load plugins that others than you and root could have written"),
+    OPTION("log-level", "LEVEL", OPTION_LOG_LEVEL, log_level, "info", 0, 0,
+           "debug, info, warning, error or critical"),
+    OPTION("access-log", NULL, OPTION_SWITCH, access_log, "yes", 0, 0,
+           "write a line for each request to standard output"),
+    OPTION("limit-concurrency", "NUMBER", OPTION_NUMBER, limit_concurrency, "0", 0, UINT32_MAX,
+           "requests at once; more are answered 503; 0: no limit"),
+    OPTION("stack-size", "SIZE", OPTION_SIZE, stack_size, "256KiB", 65536, 67108864,
+           "of each task, unless its plugin says otherwise; committed as touched"),
+    OPTION("stall-threshold", "DURATION", OPTION_DURATION, stall_threshold_ms, "100ms", 0, YEAR_MS,
+           "name the endpoint that holds the loop for longer; 0: never"),
+    OPTION("timeout-keep-alive", "DURATION", OPTION_DURATION, timeout_keep_alive_ms, "75s", 1,
+           YEAR_MS, "close a connection that is idle for longer"),
+    OPTION("timeout-startup", "DURATION", OPTION_DURATION, timeout_startup_ms, "30s", 1, YEAR_MS,
+           "a plugin whose start-up takes longer has failed"),
+    OPTION("timeout-graceful-shutdown", "DURATION", OPTION_DURATION, timeout_graceful_shutdown_ms,
+           "30s", 0, YEAR_MS, "what running requests are given to end when the server stops"),
+};
+const size_t option_count = sizeof option_table / sizeof option_table[0];
+
+static bool parse_log_level(csgi_str text, uint64_t *level)
+{
+    static const struct {
+        csgi_str name;
+        log_level level;
+    } levels[] = {
+        { CSGI_STR("debug"), LOG_DEBUG },       { CSGI_STR("info"), LOG_INFO },
+        { CSGI_STR("warning"), LOG_WARNING },   { CSGI_STR("error"), LOG_ERROR },
+        { CSGI_STR("critical"), LOG_CRITICAL },
+    };
+
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+        if (!str_eq_nocase(text, levels[i].name)) continue;
+        *level = levels[i].level;
+        return true;
+    }
+    return false;
+}
+
+static bool parse_switch(csgi_str text, bool *on)
+{
+    static const csgi_str yes[] = { CSGI_STR("yes"), CSGI_STR("true"), CSGI_STR("on"),
+                                    CSGI_STR("1") };
+    static const csgi_str no[] = { CSGI_STR("no"), CSGI_STR("false"), CSGI_STR("off"),
+                                   CSGI_STR("0") };
+
+    for (size_t i = 0; i < 4; i++) {
+        if (str_eq_nocase(text, yes[i]) || str_eq_nocase(text, no[i])) {
+            *on = str_eq_nocase(text, yes[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *kind_expects(option_kind kind)
+{
+    switch (kind) {
+    case OPTION_SWITCH:
+        return "yes or no";
+    case OPTION_NUMBER:
+        return "a number";
+    case OPTION_DURATION:
+        return "a duration such as 250ms, 2s or 1m";
+    case OPTION_SIZE:
+        return "a size such as 64KiB or 1MiB";
+    case OPTION_LOG_LEVEL:
+        return "debug, info, warning, error or critical";
+    case OPTION_TEXT:
+        break;
+    }
+    return "text that is not empty";
+}
+
+static bool parse_number(const option_entry *entry, csgi_str text, uint64_t *number)
+{
+    switch (entry->kind) {
+    case OPTION_NUMBER:
+        return str_parse_u64(text, number);
+    case OPTION_DURATION:
+        return parse_duration_ms(text, number);
+    case OPTION_SIZE:
+        return parse_size(text, number);
+    case OPTION_LOG_LEVEL:
+        return parse_log_level(text, number);
+    case OPTION_TEXT:
+    case OPTION_SWITCH:
+        break;
+    }
+    return false;
+}
+
+static bool is_bounded(option_kind kind)
+{
+    return kind == OPTION_NUMBER || kind == OPTION_DURATION || kind == OPTION_SIZE;
+}
+
+/* Sets one option from text; source ("--port", "CAPRICORN_PORT") is for the message. */
+static csgi_status set_option(options *self, const option_entry *entry, const char *source,
+                              const char *text, buffer *problem)
+{
+    char *field = (char *)self + entry->offset;
+    uint64_t number;
+
+    if (entry->kind == OPTION_TEXT && *text) {
+        memcpy(field, &text, sizeof text);
+        return CSGI_OK;
+    }
+    if (entry->kind == OPTION_SWITCH && parse_switch(str_from(text), (bool *)field)) return CSGI_OK;
+    if (!parse_number(entry, str_from(text), &number)) {
+        buffer_printf(problem, "%s: found \"%s\", expected %s\n", source, text,
+                      kind_expects(entry->kind));
+        return CSGI_EINVAL;
+    }
+    if (is_bounded(entry->kind) && (number < entry->min || number > entry->max)) {
+        const char *unit = entry->kind == OPTION_DURATION ? " ms"
+                           : entry->kind == OPTION_SIZE   ? " bytes"
+                                                          : "";
+
+        buffer_printf(problem, "%s: found \"%s\", expected %llu to %llu%s\n", source, text,
+                      (unsigned long long)entry->min, (unsigned long long)entry->max, unit);
+        return CSGI_EINVAL;
+    }
+    memcpy(field, &number, sizeof number);
+    return CSGI_OK;
+}
+
+void options_init(options *self)
+{
+    buffer problem = { 0 };
+
+    memset(self, 0, sizeof *self);
+    for (size_t i = 0; i < option_count; i++) {
+        if (option_table[i].kind == OPTION_TEXT && !*option_table[i].fallback) continue;
+        set_option(self, &option_table[i], option_table[i].name, option_table[i].fallback,
+                   &problem);
+    }
+    CHECK(problem.len == 0);
+}
+
+static void environment_name(const option_entry *entry, char *out, size_t size)
+{
+    snprintf(out, size, "CAPRICORN_%s", entry->name);
+    for (; *out; out++) {
+        if (*out == '-') *out = '_';
+        if (*out >= 'a' && *out <= 'z') *out = (char)(*out - 'a' + 'A');
+    }
+}
+
+csgi_status options_read_environment(options *self, buffer *problem)
+{
+    size_t before = problem->len;
+
+    for (size_t i = 0; i < option_count; i++) {
+        char name[64];
+        const char *text;
+
+        environment_name(&option_table[i], name, sizeof name);
+        text = getenv(name);
+        if (text) set_option(self, &option_table[i], name, text, problem);
+    }
+    return problem->len > before ? CSGI_EINVAL : CSGI_OK;
+}
+
+/* The option of "name" or, for a switch, "no-name". */
+static const option_entry *find_option(csgi_str name, bool *negated)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        const option_entry *entry = &option_table[i];
+
+        *negated = false;
+        if (str_eq(name, str_from(entry->name))) return entry;
+        *negated = true;
+        if (entry->kind == OPTION_SWITCH && str_starts_with(name, STR("no-")) &&
+            str_eq(str_slice(name, 3, SIZE_MAX), str_from(entry->name)))
+            return entry;
+    }
+    return NULL;
+}
+
+static void report_unknown(csgi_str name, buffer *problem)
+{
+    csgi_str known[64];
+    csgi_str nearest;
+
+    CHECK(option_count <= COUNT_OF(known));
+    for (size_t i = 0; i < option_count; i++)
+        known[i] = str_from(option_table[i].name);
+    nearest = suggest_nearest(name, known, option_count);
+    buffer_printf(problem, "--%.*s: there is no such option", STR_ARG(name));
+    if (nearest.len) buffer_printf(problem, " (did you mean --%.*s?)", STR_ARG(nearest));
+    buffer_printf(problem, "\n");
+}
+
+/* Reads the option at argv[at]; returns how many arguments it took. */
+static int read_option(options *self, int argc, char **argv, int at, buffer *problem)
+{
+    csgi_str argument = str_from(argv[at] + 2);
+    size_t equals = str_find_char(argument, '=');
+    csgi_str name = str_slice(argument, 0, equals);
+    bool negated;
+    const option_entry *entry = find_option(name, &negated);
+    char source[80];
+
+    if (!entry) {
+        report_unknown(name, problem);
+        return 1;
+    }
+    snprintf(source, sizeof source, "--%.*s", STR_ARG(name));
+    if (entry->kind == OPTION_SWITCH) {
+        if (equals < argument.len)
+            buffer_printf(problem, "%s: takes no value\n", source);
+        else
+            set_option(self, entry, source, negated ? "no" : "yes", problem);
+        return 1;
+    }
+    if (equals < argument.len) {
+        set_option(self, entry, source, argument.ptr + equals + 1, problem);
+        return 1;
+    }
+    if (at + 1 == argc) {
+        buffer_printf(problem, "%s: a value is missing, expected %s\n", source,
+                      kind_expects(entry->kind));
+        return 1;
+    }
+    set_option(self, entry, source, argv[at + 1], problem);
+    return 2;
+}
+
+csgi_status options_read_arguments(options *self, int argc, char **argv, int *positional_count,
+                                   const char **asked, buffer *problem)
+{
+    size_t before = problem->len;
+    int positionals = 0, at = 0;
+    bool only_positionals = false;
+
+    *asked = NULL;
+    while (at < argc) {
+        char *argument = argv[at];
+
+        if (only_positionals || argument[0] != '-' || !argument[1]) {
+            argv[positionals++] = argument;
+            at++;
+        } else if (strcmp(argument, "--") == 0) {
+            only_positionals = true;
+            at++;
+        } else if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
+            *asked = "help";
+            at++;
+        } else if (strcmp(argument, "--version") == 0) {
+            *asked = "version";
+            at++;
+        } else if (argument[1] != '-') {
+            buffer_printf(problem, "%s: there is no such option; options begin with --\n",
+                          argument);
+            at++;
+        } else {
+            at += read_option(self, argc, argv, at, problem);
+        }
+    }
+    *positional_count = positionals;
+    return problem->len > before ? CSGI_EINVAL : CSGI_OK;
+}
+
+csgi_status options_print_help(buffer *out)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        const option_entry *entry = &option_table[i];
+        char left[64], variable[64];
+
+        environment_name(entry, variable, sizeof variable);
+        if (entry->kind == OPTION_SWITCH)
+            snprintf(left, sizeof left, "--%s / --no-%s", entry->name, entry->name);
+        else
+            snprintf(left, sizeof left, "--%s %s", entry->name, entry->metavar);
+        buffer_printf(out, "  %-40s %s\n", left, entry->help);
+        buffer_printf(out, "  %-40s [default: %s; %s]\n", "",
+                      *entry->fallback ? entry->fallback : "none", variable);
+    }
+    return out->bytes ? CSGI_OK : CSGI_ENOMEM;
+}

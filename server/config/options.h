@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * The server's options: one table defines each one's flag, environment variable, default, bounds
+ * and help. A flag beats the environment beats the default. */
+#ifndef CAPRICORN_CONFIG_OPTIONS_H
+#define CAPRICORN_CONFIG_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "base/buffer.h"
+#include "log/log.h"
+
+typedef struct options {
+    const char *host, *uds, *plugin_dir;
+    uint64_t port, backlog, limit_concurrency;
+    uint64_t timeout_keep_alive_ms, timeout_graceful_shutdown_ms, timeout_startup_ms;
+    uint64_t stall_threshold_ms, stack_size;
+    uint64_t log_level; /* a log_level */
+    bool access_log, insecure_plugins;
+} options;
+
+typedef enum option_kind {
+    OPTION_TEXT,
+    OPTION_SWITCH, /* --name and --no-name */
+    OPTION_NUMBER,
+    OPTION_DURATION, /* "250ms", "2s", "1m"; a plain number is seconds; kept in milliseconds */
+    OPTION_SIZE,     /* "64KiB", "1MiB"; a plain number is bytes */
+    OPTION_LOG_LEVEL
+} option_kind;
+
+typedef struct option_entry {
+    const char *name;     /* "log-level": --log-level, CAPRICORN_LOG_LEVEL */
+    const char *metavar;  /* in the help; NULL for switches */
+    const char *fallback; /* the default, as it would be written; "" for text: none */
+    const char *help;
+    option_kind kind;
+    size_t offset;     /* into options */
+    uint64_t min, max; /* of numbers, durations (ms) and sizes */
+} option_entry;
+
+extern const option_entry option_table[];
+extern const size_t option_count;
+
+/* Sets every option to its default. */
+void options_init(options *self);
+/* Sets from CAPRICORN_* of the environment. CSGI_EINVAL: *problem has a sentence a line. */
+csgi_status options_read_environment(options *self, buffer *problem);
+/* Sets from the arguments (argv[0] is the first one); what is no option is moved, in order, to the
+ * front of argv and counted. Texts are borrowed from argv. --help, --version: reported as *asked
+ * ("help", "version"). CSGI_EINVAL: *problem has a sentence a line. */
+csgi_status options_read_arguments(options *self, int argc, char **argv, int *positional_count,
+                                   const char **asked, buffer *problem);
+/* The help text of all options. */
+csgi_status options_print_help(buffer *out);
+
+#endif
