@@ -3,6 +3,7 @@
 #ifndef CAPRICORN_NET_ADDRESS_H
 #define CAPRICORN_NET_ADDRESS_H
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -14,7 +15,8 @@
 typedef struct address {
     union {
         struct sockaddr any;
-        struct sockaddr_storage inet;
+        struct sockaddr_in ipv4;
+        struct sockaddr_in6 ipv6;
         struct sockaddr_un unix_path;
     } as;
     socklen_t len;
@@ -32,8 +34,9 @@ bool address_is_unix(const address *self);
 /* Appends "127.0.0.1:80", "[::1]:80" or the path. */
 csgi_status address_print(const address *self, buffer *out);
 
-/* Resolves a name off the loop. on_done gets at least one address, or none with a reason. It may be
- * given up: then on_done will not be called. */
+/* Resolves a name off the loop. on_done, called from the loop, gets at least one address, or none
+ * with a reason. It may be given up before that: then on_done will not be called. CSGI_EINVAL: this
+ * can be no name; CSGI_ENOMEM; on_done is not called then either. */
 typedef struct resolving resolving;
 typedef void (*resolve_fn)(void *arg, const address *found, size_t count, const char *reason);
 csgi_status address_resolve(loop *loop, const char *host, uint32_t port, resolve_fn on_done,

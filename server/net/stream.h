@@ -12,19 +12,26 @@
 
 typedef struct stream stream;
 
-/* What the owner is told, always from the loop, never from inside a call the owner makes. */
+/* What the owner is told, always from the loop, never from inside a call the owner makes. All are
+ * set. An owner may close the stream in any of them. */
 typedef struct stream_events {
     /* Bytes, valid (and writable) for the call. */
     void (*on_read)(void *owner, char *bytes, size_t len);
     /* The peer sent all it will send; it may still read. */
     void (*on_eof)(void *owner);
-    /* The connection is broken (reset, write failed): close it. */
+    /* The connection is broken (reset, write failed): close it. Told once. */
     void (*on_broken)(void *owner);
-    /* All queued bytes have been given to the kernel. */
+    /* All queued bytes have been given to the kernel. Not told when a write was taken whole. */
     void (*on_drained)(void *owner);
     /* After stream_close: nothing more will come, and the stream's memory is gone. */
     void (*on_closed)(void *owner);
 } stream_events;
+
+/* Makes a stream of a connected socket, TCP or Unix, which it then owns. CSGI_ENOMEM or CSGI_EFAIL:
+ * the socket is closed. */
+csgi_status stream_from_fd(loop *loop, int fd, stream **out);
+/* Frees the closed streams that this thread keeps for reuse. */
+void stream_pool_clear(void);
 
 /* Sets who is told. */
 void stream_set_owner(stream *self, const stream_events *events, void *owner);
@@ -49,8 +56,9 @@ void stream_close(stream *self);
 /* As stream_close, with a TCP reset instead of an orderly end. */
 void stream_abort(stream *self);
 
-/* Connects; on_done gets the stream, or NULL with a status (CSGI_EUNREACH and the reason as text).
- * It may be given up: then on_done will not be called. */
+/* Connects; on_done, called from the loop, gets the stream, or NULL with a status (CSGI_EUNREACH
+ * and the reason as text: "connection refused"). It may be given up before that: then on_done will
+ * not be called. CSGI_ENOMEM. */
 typedef struct connecting connecting;
 typedef void (*connect_fn)(void *arg, stream *connected, csgi_status status, const char *reason);
 csgi_status stream_connect(loop *loop, const address *to, connect_fn on_done, void *arg,

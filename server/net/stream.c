@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT
+ * Streams over libuv's TCP and pipe handles: reading into the loop's scratch memory, writing with
+ * as few system calls and copies as the kernel allows. */
+#include "net/stream.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "net/stream_inside.h"
+
+#define WRITE_PIECES   16  /* in one system call */
+#define FREE_STREAMS   256 /* closed streams kept for reuse */
+#define INSIDE_UV(ptr) ((stream *)(ptr)->data)
+
+static _Thread_local stream *free_streams;
+static _Thread_local size_t free_count;
+
+/* ---- memory ---- */
+
+static stream *take(void)
+{
+    stream *self = free_streams;
+
+    if (!self) return malloc(sizeof *self);
+    free_streams = self->next_free;
+    free_count--;
+    return self;
+}
+
+static void give_back(stream *self)
+{
+    if (free_count >= FREE_STREAMS) {
+        free(self);
+        return;
+    }
+    self->next_free = free_streams;
+    free_streams = self;
+    free_count++;
+}
+
+void stream_pool_clear(void)
+{
+    while (free_streams) {
+        stream *next = free_streams->next_free;
+
+        free(free_streams);
+        free_streams = next;
+    }
+    free_count = 0;
+}
+
+static void drop_outgoing(stream *self)
+{
+    if (!self->outgoing) return;
+    buffer_fini(&self->outgoing->flying);
+    buffer_fini(&self->outgoing->waiting);
+    free(self->outgoing);
+    self->outgoing = NULL;
+}
+
+/* ---- a broken connection ---- */
+
+static void tell_broken(stream *self)
+{
+    timer_stop(self->loop, &self->broken_soon);
+    self->broken = true;
+    if (self->broken_told || self->closing || !self->events) return;
+    self->broken_told = true;
+    self->events->on_broken(self->owner);
+}
+
+static void on_broken_due(timer *due)
+{
+    tell_broken(CONTAINER_OF(due, stream, broken_soon));
+}
+
+static void break_soon(stream *self)
+{
+    self->broken = true;
+    uv_read_stop(&self->uv.stream);
+    timer_start(self->loop, &self->broken_soon, 0);
+}
+
+/* ---- making ---- */
+
+void stream_ignore_sigpipe(void)
+{
+    struct sigaction now;
+
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
+}
+
+csgi_status stream_new(loop *runner, bool is_tcp, stream **out)
+{
+    stream *self = take();
+    int failed;
+
+    if (!self) return CSGI_ENOMEM;
+    memset(self, 0, offsetof(stream, peer)); /* the addresses are valid when their flags are set */
+    failed = is_tcp ? uv_tcp_init(loop_uv(runner), &self->uv.tcp)
+                    : uv_pipe_init(loop_uv(runner), &self->uv.pipe, 0);
+    if (failed) {
+        give_back(self);
+        return CSGI_EFAIL;
+    }
+    self->uv.any.data = self;
+    self->loop = runner;
+    self->is_tcp = is_tcp;
+    self->fd = -1;
+    timer_init(&self->broken_soon, on_broken_due);
+    *out = self;
+    return CSGI_OK;
+}
+
+csgi_status stream_open(stream *self, int fd)
+{
+    int failed = self->is_tcp ? uv_tcp_open(&self->uv.tcp, fd) : uv_pipe_open(&self->uv.pipe, fd);
+
+    if (failed) return CSGI_EFAIL;
+    self->fd = fd;
+    return CSGI_OK;
+}
+
+csgi_status stream_from_fd(loop *runner, int fd, stream **out)
+{
+    int domain = AF_UNSPEC;
+    socklen_t len = sizeof domain;
+    stream *self;
+    csgi_status status;
+
+    stream_ignore_sigpipe();
+    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
+    status = stream_new(runner, domain != AF_UNIX, &self);
+    if (status == CSGI_OK && (status = stream_open(self, fd))) stream_close(self);
+    if (status) {
+        close(fd);
+        return status;
+    }
+    if (self->is_tcp) uv_tcp_nodelay(&self->uv.tcp, 1);
+    *out = self;
+    return CSGI_OK;
+}
+
+void stream_set_owner(stream *self, const stream_events *events, void *owner)
+{
+    CHECK(events->on_read && events->on_eof && events->on_broken && events->on_drained &&
+          events->on_closed);
+    self->events = events;
+    self->owner = owner;
+}
+
+loop *stream_loop(const stream *self)
+{
+    return self->loop;
+}
+
+/* ---- the two ends ---- */
+
+typedef int (*name_fn)(int fd, struct sockaddr *name, socklen_t *len);
+
+static void ask_name(const stream *self, name_fn ask, address *out)
+{
+    struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
+    socklen_t len = sizeof name;
+
+    if (ask(self->fd, (struct sockaddr *)&name, &len) != 0) {
+        name.ss_family = self->is_tcp ? AF_INET : AF_UNIX;
+        len = sizeof(sa_family_t);
+    }
+    address_from_sockaddr(out, (const struct sockaddr *)&name, len);
+}
+
+const address *stream_peer(stream *self)
+{
+    if (!self->peer_known) ask_name(self, getpeername, &self->peer);
+    self->peer_known = true;
+    return &self->peer;
+}
+
+const address *stream_local(stream *self)
+{
+    if (!self->local_known) ask_name(self, getsockname, &self->local);
+    self->local_known = true;
+    return &self->local;
+}
+
+/* ---- reading ---- */
+
+static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *into)
+{
+    (void)suggested;
+    into->base = loop_scratch(INSIDE_UV(uv)->loop);
+    into->len = LOOP_SCRATCH_SIZE;
+}
+
+static void on_read(uv_stream_t *uv, ssize_t len, const uv_buf_t *from)
+{
+    stream *self = INSIDE_UV(uv);
+
+    if (self->closing || len == 0) return;
+    if (len > 0) {
+        self->events->on_read(self->owner, from->base, (size_t)len);
+        return;
+    }
+    uv_read_stop(uv);
+    if (len == UV_EOF)
+        self->events->on_eof(self->owner);
+    else
+        tell_broken(self);
+}
+
+csgi_status stream_read_start(stream *self)
+{
+    int failed;
+
+    CHECK(self->events);
+    if (self->closing || self->broken) return CSGI_EFAIL;
+    failed = uv_read_start(&self->uv.stream, on_alloc, on_read);
+    return failed && failed != UV_EALREADY ? CSGI_EFAIL : CSGI_OK;
+}
+
+void stream_read_stop(stream *self)
+{
+    if (!self->closing) uv_read_stop(&self->uv.stream);
+}
+
+/* ---- writing ---- */
+
+static void fly(stream *self);
+
+static void on_written(uv_write_t *request, int failed)
+{
+    stream *self = INSIDE_UV(request);
+
+    self->flying = false;
+    if (self->closing) return;
+    self->outgoing->flying.len = 0;
+    if (failed) {
+        tell_broken(self);
+        return;
+    }
+    if (self->outgoing->waiting.len) {
+        fly(self);
+        return;
+    }
+    drop_outgoing(self);
+    if (self->shut) shutdown(self->fd, SHUT_WR);
+    self->events->on_drained(self->owner);
+}
+
+/* Hands all that waits to libuv. */
+static void fly(stream *self)
+{
+    outgoing *out = self->outgoing;
+    buffer empty = out->flying;
+    uv_buf_t piece;
+
+    out->flying = out->waiting;
+    out->waiting = empty;
+    out->request.data = self;
+    piece = (uv_buf_t){ .base = out->flying.bytes, .len = out->flying.len };
+    if (uv_write(&out->request, &self->uv.stream, &piece, 1, on_written))
+        break_soon(self);
+    else
+        self->flying = true;
+}
+
+/* Gives the kernel what it takes at once. *taken counts it. CSGI_EDISCONNECTED. */
+static csgi_status write_now(stream *self, const csgi_str *pieces, size_t count, size_t *taken)
+{
+    for (size_t first = 0; first < count;) {
+        uv_buf_t bufs[WRITE_PIECES];
+        unsigned int n = 0;
+        size_t len = 0;
+        int done;
+
+        for (; n < WRITE_PIECES && first < count; n++, first++) {
+            bufs[n] = (uv_buf_t){ .base = (char *)pieces[first].ptr, .len = pieces[first].len };
+            len += pieces[first].len;
+        }
+        if (len == 0) continue;
+        done = uv_try_write(&self->uv.stream, bufs, n);
+        if (done == UV_EAGAIN) return CSGI_OK;
+        if (done < 0) {
+            break_soon(self);
+            return CSGI_EDISCONNECTED;
+        }
+        *taken += (size_t)done;
+        if ((size_t)done < len) return CSGI_OK;
+    }
+    return CSGI_OK;
+}
+
+/* Copies the pieces but for the first skip bytes. */
+static csgi_status keep(stream *self, const csgi_str *pieces, size_t count, size_t skip)
+{
+    if (!self->outgoing) self->outgoing = calloc(1, sizeof *self->outgoing);
+    if (!self->outgoing) return CSGI_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        size_t skipped = skip < pieces[i].len ? skip : pieces[i].len;
+        csgi_status status;
+
+        skip -= skipped;
+        status = buffer_append(&self->outgoing->waiting, pieces[i].ptr + skipped,
+                               pieces[i].len - skipped);
+        if (status) return status;
+    }
+    if (!self->flying) fly(self);
+    return CSGI_OK;
+}
+
+csgi_status stream_write(stream *self, const csgi_str *pieces, size_t count)
+{
+    size_t len = 0, taken = 0;
+    csgi_status status;
+
+    if (self->closing || self->broken || self->shut) return CSGI_EDISCONNECTED;
+    for (size_t i = 0; i < count; i++)
+        len += pieces[i].len;
+    if (stream_queued(self) == 0) {
+        status = write_now(self, pieces, count, &taken);
+        if (status) return status;
+    }
+    if (taken == len) return CSGI_OK;
+    status = keep(self, pieces, count, taken);
+    /* A gap in what the peer reads must not be followed by anything. */
+    if (status) self->broken = true;
+    return self->broken ? (status ? status : CSGI_EDISCONNECTED) : CSGI_OK;
+}
+
+size_t stream_queued(const stream *self)
+{
+    if (!self->outgoing) return 0;
+    return self->outgoing->waiting.len + self->uv.stream.write_queue_size;
+}
+
+void stream_shutdown(stream *self)
+{
+    if (self->closing || self->broken || self->shut) return;
+    self->shut = true;
+    if (!self->outgoing) shutdown(self->fd, SHUT_WR);
+}
+
+/* ---- closing ---- */
+
+static void on_closed(uv_handle_t *uv)
+{
+    stream *self = INSIDE_UV(uv);
+    const stream_events *events = self->events;
+    void *owner = self->owner;
+
+    drop_outgoing(self);
+    if (self->connecting) connecting_free(self->connecting);
+    give_back(self);
+    if (events) events->on_closed(owner);
+}
+
+void stream_close(stream *self)
+{
+    CHECK(!self->closing);
+    self->closing = true;
+    timer_stop(self->loop, &self->broken_soon);
+    uv_close(&self->uv.any, on_closed);
+}
+
+void stream_abort(stream *self)
+{
+    CHECK(!self->closing);
+    if (self->is_tcp && self->fd >= 0) {
+        struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+        /* What uv_tcp_close_reset does, which refuses some states. */
+        setsockopt(self->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
+    stream_close(self);
+}
