@@ -14,7 +14,7 @@ typedef struct instance instance; /* one app: a plugin with a configuration */
 
 typedef struct app_options {
     csgi_str server_url;
-    bool dev;
+    uint32_t host_flags;    /* CSGI_HOST_*, as every instance is told */
     size_t max_concurrency; /* calls at once; beyond: 503; 0: no limit */
     uint64_t
         startup_timeout_ms; /* an app that has not answered startup by then has failed; 0: 30 s */
@@ -49,6 +49,8 @@ void app_set_free(app_set *self);
 void app_set_dispatch(app_set *self, exchange *request);
 /* Calls running now. */
 size_t app_set_running(const app_set *self);
+/* Calls fn(arg) once, on the loop, when no call is running; perhaps at once. [loop] */
+void app_set_when_idle(app_set *self, void (*fn)(void *arg), void *arg);
 /* From now on is_draining says yes. */
 void app_set_drain(app_set *self);
 /* Cancels every running call. */

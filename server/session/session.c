@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * The connections of one worker. */
+#include "session/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "log/log.h"
+
+typedef struct session {
+    list_node node;
+    session_set *set;
+    http1_conn *http1;
+} session;
+
+struct session_set {
+    app_set *apps;
+    session_options options;
+    list_node sessions;
+    size_t count;
+    bool draining;
+    void (*on_empty)(void *arg);
+    void *on_empty_arg;
+};
+
+static void on_request(void *owner, exchange *request)
+{
+    session *self = owner;
+
+    app_set_dispatch(self->set->apps, request);
+}
+
+/* 127.0.0.1:54321 - "GET /weather?city=London HTTP/1.1" 200 OK */
+static void on_response(void *owner, exchange *request)
+{
+    const session *self = owner;
+    const address *peer = request->client;
+    bool is_ipv6 = str_find_char(str_from(peer->host), ':') < strlen(peer->host);
+    char port[16] = "";
+
+    if (!self->set->options.access_log) return;
+    if (peer->port) snprintf(port, sizeof port, ":%u", peer->port);
+    log_access("%s%s%s%s - \"%.*s %.*s%s%.*s HTTP/%.*s\" %u %s", is_ipv6 ? "[" : "",
+               peer->port ? peer->host : "unix", is_ipv6 ? "]" : "", port, STR_ARG(request->method),
+               STR_ARG(request->raw_path), request->query_string.len ? "?" : "",
+               STR_ARG(request->query_string), STR_ARG(request->http_version), request->status,
+               http_reason_phrase(request->status));
+}
+
+static void tell_if_empty(session_set *self)
+{
+    void (*on_empty)(void *arg) = self->on_empty;
+
+    if (self->count || !on_empty) return;
+    self->on_empty = NULL;
+    on_empty(self->on_empty_arg);
+}
+
+static void on_closed(void *owner, http1_conn *conn)
+{
+    session *self = owner;
+    session_set *set = self->set;
+
+    (void)conn;
+    list_remove(&self->node);
+    free(self);
+    set->count--;
+    tell_if_empty(set);
+}
+
+session_set *session_set_new(app_set *apps, const session_options *options)
+{
+    session_set *self = calloc(1, sizeof *self);
+
+    if (!self) return NULL;
+    self->apps = apps;
+    self->options = *options;
+    list_init(&self->sessions);
+    return self;
+}
+
+void session_set_free(session_set *self)
+{
+    if (!self) return;
+    CHECK(self->count == 0);
+    free(self);
+}
+
+void session_set_accept(void *arg, stream *accepted)
+{
+    static const http1_events events = { on_request, on_response, on_closed };
+    session_set *set = arg;
+    session *self = malloc(sizeof *self);
+
+    if (!self ||
+        http1_conn_new(accepted, &set->options.http1, &events, self, &self->http1) != CSGI_OK) {
+        log_error("a connection was refused: no memory for it");
+        free(self);
+        stream_abort(accepted);
+        return;
+    }
+    self->set = set;
+    list_append(&set->sessions, &self->node);
+    set->count++;
+    if (set->draining) http1_conn_drain(self->http1);
+}
+
+size_t session_set_count(const session_set *self)
+{
+    return self->count;
+}
+
+void session_set_drain(session_set *self, void (*on_empty)(void *arg), void *arg)
+{
+    self->draining = true;
+    self->on_empty = on_empty;
+    self->on_empty_arg = arg;
+    LIST_EACH_SAFE (node, &self->sessions) {
+        http1_conn_drain(CONTAINER_OF(node, session, node)->http1);
+    }
+    tell_if_empty(self);
+}
+
+void session_set_cut(session_set *self)
+{
+    LIST_EACH_SAFE (node, &self->sessions) {
+        http1_conn_cut(CONTAINER_OF(node, session, node)->http1);
+    }
+}

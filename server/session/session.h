@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * The connections of one worker: picks the protocol of each, hands its requests to the application
+ * side, and writes the access log. The only one who knows all protocols. */
+#ifndef CAPRICORN_SESSION_SESSION_H
+#define CAPRICORN_SESSION_SESSION_H
+
+#include "app/app.h"
+#include "http1/http1.h"
+
+typedef struct session_set session_set;
+
+typedef struct session_options {
+    http1_options http1;
+    bool access_log;
+} session_options;
+
+session_set *session_set_new(app_set *apps, const session_options *options); /* NULL: no memory */
+/* No connection is left (CHECKed). */
+void session_set_free(session_set *self);
+/* Takes over an accepted stream; an accept_fn, whose arg is the session_set. */
+void session_set_accept(void *self, stream *accepted);
+size_t session_set_count(const session_set *self);
+/* Idle connections end now, busy ones after their response. on_empty is called (once, on the loop)
+ * when none is left, perhaps at once. */
+void session_set_drain(session_set *self, void (*on_empty)(void *arg), void *arg);
+/* Cuts every connection. */
+void session_set_cut(session_set *self);
+
+#endif

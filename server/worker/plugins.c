@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ * Plugin files to instances. */
+#include "worker/plugins.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "log/log.h"
+#include "loop/crash.h"
+
+#define CONFIG_MAX_BYTES ((size_t)1 << 20) /* of a configuration file */
+
+void plugins_on_step(void *arg, csgi_str name, const char *step)
+{
+    (void)arg;
+    crash_set_step(name, step);
+}
+
+static void on_load_step(void *file, const char *step)
+{
+    crash_set_step(str_from(file), step);
+}
+
+/* The path of the configuration of "dir/NAME.so": "dir/NAME.json", into out. */
+static csgi_status config_path(const char *file, buffer *out)
+{
+    csgi_str stem = str_from(file);
+
+    if (stem.len > 3 && strcmp(file + stem.len - 3, ".so") == 0) stem.len -= 3;
+    if (buffer_append_str(out, stem) != CSGI_OK) return CSGI_ENOMEM;
+    return buffer_append(out, ".json", sizeof ".json");
+}
+
+/* Reads the whole file; a missing one is "{}". */
+static csgi_status read_config(const char *path, buffer *text, buffer *problem)
+{
+    FILE *file = fopen(path, "re");
+    size_t count;
+
+    if (!file && errno == ENOENT) return buffer_append(text, "{}", 2);
+    if (!file) {
+        buffer_printf(problem, "%s: cannot be read: %s", path, strerror(errno));
+        return CSGI_EFAIL;
+    }
+    do {
+        if (buffer_reserve(text, 4096) != CSGI_OK) break;
+        count = fread(text->bytes + text->len, 1, 4096, file);
+        text->len += count;
+    } while (count > 0 && text->len <= CONFIG_MAX_BYTES);
+    if (ferror(file)) buffer_printf(problem, "%s: cannot be read: %s", path, strerror(errno));
+    if (text->len > CONFIG_MAX_BYTES)
+        buffer_printf(problem, "%s: a configuration of more than %zu bytes", path,
+                      CONFIG_MAX_BYTES);
+    fclose(file);
+    return problem->len ? CSGI_EFAIL : CSGI_OK;
+}
+
+csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buffer *problem)
+{
+    buffer path = { 0 }, text = { 0 };
+    csgi_status status = config_path(file, &path);
+
+    if (status == CSGI_OK) status = read_config(path.bytes, &text, problem);
+    if (status == CSGI_OK)
+        status = app_set_add(apps, loaded, loaded->descriptor.name, buffer_str(&text), problem);
+    buffer_fini(&text);
+    buffer_fini(&path);
+    return status;
+}
+
+csgi_status plugins_load_file(app_set *apps, const server_options *options, const char *file,
+                              buffer *description, buffer *problem)
+{
+    plugin_rules rules = { options->insecure_plugins, on_load_step, (void *)(uintptr_t)file };
+    plugin *loaded;
+    csgi_status status = plugin_load(file, &rules, &loaded, problem);
+
+    if (status == CSGI_OK) {
+        const csgi_plugin *it = &loaded->descriptor;
+
+        status = plugins_add_app(apps, file, loaded, problem);
+        buffer_printf(description, "%.*s %.*s from %s (CSGI %u.%u, generation 1, %zu endpoint%s)",
+                      STR_ARG(it->name), STR_ARG(it->version), file, it->abi_major, it->abi_minor,
+                      it->endpoint_count, it->endpoint_count == 1 ? "" : "s");
+        plugin_release(loaded);
+    }
+    crash_set_step(STR(""), NULL);
+    if (status != CSGI_OK && !problem->len)
+        buffer_printf(problem, "%s: no memory to load it", file);
+    return status;
+}
+
+csgi_status plugins_load_files(app_set *apps, const server_options *options, char **files,
+                               size_t file_count)
+{
+    csgi_status result = CSGI_OK;
+
+    for (size_t i = 0; i < file_count; i++) {
+        buffer description = { 0 }, problem = { 0 };
+
+        if (plugins_load_file(apps, options, files[i], &description, &problem) == CSGI_OK) {
+            log_info("Loaded %.*s", STR_ARG(buffer_str(&description)));
+        } else {
+            log_error("%.*s", STR_ARG(buffer_str(&problem)));
+            result = CSGI_EFAIL;
+        }
+        buffer_fini(&description);
+        buffer_fini(&problem);
+    }
+    return result;
+}
+
+csgi_status plugins_load_directory(app_set *apps, const server_options *options)
+{
+    char **files;
+    size_t count;
+    buffer problem = { 0 };
+    csgi_status status = plugin_directory_list(options->plugin_dir, &files, &count, &problem);
+
+    if (status != CSGI_OK) {
+        log_error("%.*s", STR_ARG(buffer_str(&problem)));
+        buffer_fini(&problem);
+        return status;
+    }
+    if (count == 0)
+        log_warning("%s: no plugin (*.so) in this directory; every request will be answered 404",
+                    options->plugin_dir);
+    status = plugins_load_files(apps, options, files, count);
+    plugin_directory_list_free(files, count);
+    return status;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * Plugin files to instances: finds, loads and makes them, each with the configuration beside it
+ * (NAME.json for NAME.so). */
+#ifndef CAPRICORN_WORKER_PLUGINS_H
+#define CAPRICORN_WORKER_PLUGINS_H
+
+#include "app/app.h"
+#include "config/options.h"
+
+/* Every file becomes an app of its plugin's name. Each mistake is logged, all at once. CSGI_EFAIL
+ * when there was one. */
+csgi_status plugins_load_files(app_set *apps, const server_options *options, char **files,
+                               size_t file_count);
+/* Likewise every plugin of options->plugin_dir. */
+csgi_status plugins_load_directory(app_set *apps, const server_options *options);
+/* Loads one file and makes its app; *problem is a sentence. What is loaded is described in *loaded
+ * ("weather 1.0.0 from ..."). */
+csgi_status plugins_load_file(app_set *apps, const server_options *options, const char *file,
+                              buffer *loaded, buffer *problem);
+/* Makes an app of a loaded plugin, with the configuration beside its file; *problem is a sentence.
+ */
+csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buffer *problem);
+/* Tells the crash report which plugin is being entered outside of a task, and how; NULL: none. An
+ * app_options.on_step. */
+void plugins_on_step(void *arg, csgi_str name, const char *step);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT
+ * Would a plugin load? A child loads it, makes an instance, and writes its verdict into a pipe; the
+ * parent waits with a limit. */
+#include "worker/probe.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "worker/plugins.h"
+
+/* Where the child is, for the parent to read after a crash: shared memory. */
+typedef struct step_note {
+    char step[64];
+} step_note;
+
+/* What app_set_add and plugin_load tell; it is all a probe needs to know of a crash. */
+static step_note *the_note;
+
+static void on_step(void *arg, csgi_str name, const char *step)
+{
+    (void)arg, (void)name;
+    snprintf(the_note->step, sizeof the_note->step, "%s", step ? step : "");
+}
+
+static void on_load_step(void *arg, const char *step)
+{
+    on_step(arg, STR(""), step);
+}
+
+static void describe(const plugin *loaded, const char *file, buffer *report)
+{
+    const csgi_plugin *it = &loaded->descriptor;
+
+    buffer_printf(report, "%s: would load: %.*s %.*s, CSGI %u.%u", file, STR_ARG(it->name),
+                  STR_ARG(it->version), it->abi_major, it->abi_minor);
+    for (size_t i = 0; i < it->endpoint_count; i++) {
+        const csgi_endpoint *endpoint = &loaded->endpoints[i];
+        csgi_str methods = endpoint->methods.len ? endpoint->methods : STR("any method");
+
+        if (endpoint->around) methods = STR("around");
+        buffer_printf(report, "\n  %.*s: %.*s %.*s", STR_ARG(endpoint->name), STR_ARG(methods),
+                      STR_ARG(endpoint->path));
+    }
+    buffer_append(report, "\n", 1);
+}
+
+static csgi_status try_instance(plugin *loaded, const char *file, buffer *problem)
+{
+    const loop_options of_loop = { 0 };
+    const client_options of_client = { 0 };
+    const app_options of_apps = { .server_url = CSGI_STR("http://127.0.0.1:8000"),
+                                  .host_flags = CSGI_HOST_PROBE,
+                                  .on_step = on_step };
+    loop *events;
+    client *outbound;
+    app_set *apps;
+    csgi_status status = loop_new(&of_loop, &events);
+
+    if (status != CSGI_OK) return status;
+    outbound = client_new(events, &of_client);
+    status = outbound ? app_set_new(events, outbound, &of_apps, &apps) : CSGI_ENOMEM;
+    if (status == CSGI_OK) {
+        status = plugins_add_app(apps, file, loaded, problem);
+        if (status == CSGI_OK) status = app_set_route_defaults(apps, problem);
+        app_set_free(apps);
+    }
+    if (outbound) client_close(outbound);
+    loop_run(events);
+    loop_free(events);
+    return status;
+}
+
+/* In the child: loads, and fills the report. */
+static bool try_plugin(const server_options *options, const char *file, buffer *report)
+{
+    plugin_rules rules = { options->insecure_plugins, on_load_step, NULL };
+    buffer problem = { 0 };
+    plugin *loaded;
+    csgi_status status = plugin_load(file, &rules, &loaded, &problem);
+
+    if (status == CSGI_OK) {
+        status = try_instance(loaded, file, &problem);
+        if (status == CSGI_OK) describe(loaded, file, report);
+        on_step(NULL, STR(""), "unload");
+        plugin_release(loaded);
+    }
+    if (status != CSGI_OK && !problem.len)
+        buffer_printf(&problem, "%s: no memory to load it", file);
+    if (problem.len) buffer_printf(report, "%.*s\n", STR_ARG(buffer_str(&problem)));
+    buffer_fini(&problem);
+    return status == CSGI_OK;
+}
+
+_Noreturn static void run_child(const server_options *options, const char *file, int verdict_fd)
+{
+    buffer report = { 0 };
+    bool would_load;
+    FILE *verdict = fdopen(verdict_fd, "w");
+
+    buffer_append(&report, "-", 1);
+    would_load = try_plugin(options, file, &report);
+    if (verdict && report.len) {
+        report.bytes[0] = would_load ? '+' : '-';
+        fwrite(report.bytes, 1, report.len, verdict);
+        fflush(verdict);
+    }
+    buffer_fini(&report);
+    _exit(0);
+}
+
+/* Reads until the child closes the pipe. False: the time is over. */
+static bool read_verdict(int fd, buffer *verdict)
+{
+    struct pollfd entry = { .fd = fd, .events = POLLIN };
+    ssize_t count = 1;
+    uint64_t end_ns = loop_clock_ns() + PROBE_TIMEOUT_MS * UINT64_C(1000000);
+
+    while (count > 0) {
+        uint64_t now_ns = loop_clock_ns();
+
+        if (now_ns >= end_ns) return false;
+        if (poll(&entry, 1, (int)((end_ns - now_ns) / 1000000) + 1) <= 0) continue;
+        if (buffer_reserve(verdict, 4096) != CSGI_OK) return true;
+        count = read(fd, verdict->bytes + verdict->len, 4096);
+        if (count > 0) verdict->len += (size_t)count;
+        if (count < 0 && errno == EINTR) count = 1;
+    }
+    return true;
+}
+
+static void report_no_verdict(const char *file, int wait_status, bool timed_out, buffer *report)
+{
+    const char *step = the_note->step[0] ? the_note->step : "the loader";
+
+    if (timed_out)
+        buffer_printf(report, "%s: %s did not return within %d s; it must not wait\n", file, step,
+                      PROBE_TIMEOUT_MS / 1000);
+    else if (WIFSIGNALED(wait_status))
+        buffer_printf(report,
+                      "%s: crashed in %s (%s); run it under a debugger: gdb --args capricorn run "
+                      "%s\n",
+                      file, step, strsignal(WTERMSIG(wait_status)), file);
+    else
+        buffer_printf(report,
+                      "%s: ended the process in %s (exit status %d); a plugin must not exit\n",
+                      file, step, WEXITSTATUS(wait_status));
+}
+
+/* Starts the child and waits for it. */
+static bool run_probe(const server_options *options, const char *file, buffer *report)
+{
+    buffer verdict = { 0 };
+    bool timed_out, would_load;
+    int fds[2], wait_status = 0;
+    pid_t child;
+
+    if (pipe(fds) != 0) return false;
+    child = fork();
+    if (child == 0) {
+        close(fds[0]);
+        run_child(options, file, fds[1]);
+    }
+    close(fds[1]);
+    timed_out = child > 0 && !read_verdict(fds[0], &verdict);
+    close(fds[0]);
+    if (timed_out) kill(child, SIGKILL);
+    while (child > 0 && waitpid(child, &wait_status, 0) < 0 && errno == EINTR)
+        continue;
+    would_load = verdict.len > 0 && verdict.bytes[0] == '+';
+    if (verdict.len > 0)
+        buffer_append(report, verdict.bytes + 1, verdict.len - 1);
+    else
+        report_no_verdict(file, wait_status, timed_out, report);
+    buffer_fini(&verdict);
+    return would_load;
+}
+
+bool probe_plugin(const server_options *options, const char *file, buffer *report)
+{
+    buffer problem = { 0 }, warnings = { 0 };
+    bool would_load = elf_inspect(file, &problem, &warnings) == CSGI_OK;
+
+    if (!would_load) buffer_printf(report, "%.*s\n", STR_ARG(buffer_str(&problem)));
+    if (would_load) {
+        the_note =
+            mmap(NULL, sizeof *the_note, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (the_note == MAP_FAILED) {
+            buffer_printf(report, "%s: no memory to try it\n", file);
+            would_load = false;
+        } else {
+            would_load = run_probe(options, file, report);
+            munmap(the_note, sizeof *the_note);
+        }
+    }
+    buffer_append_str(report, buffer_str(&warnings));
+    buffer_fini(&problem);
+    buffer_fini(&warnings);
+    return would_load;
+}

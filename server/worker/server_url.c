@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ * The URL at which this server can reach itself. */
+#include "worker/server_url.h"
+
+#include <stdlib.h>
+
+#include "base/str.h"
+
+static csgi_status append_encoded(buffer *out, const char *path)
+{
+    csgi_status status = CSGI_OK;
+
+    for (; *path && status == CSGI_OK; path++) {
+        unsigned char c = (unsigned char)*path;
+        bool plain = (c >= '0' && c <= '9') ||
+                     (char_lower((char)c) >= 'a' && char_lower((char)c) <= 'z') || c == '.' ||
+                     c == '_' || c == '-' || c == '~';
+
+        status = plain ? buffer_append(out, path, 1) : buffer_printf(out, "%%%02X", c);
+    }
+    return status;
+}
+
+static csgi_status print_unix(const char *path, buffer *out)
+{
+    char *absolute = realpath(path, NULL);
+    csgi_status status;
+
+    if (!absolute) return CSGI_EFAIL;
+    status = buffer_printf(out, "http+unix://");
+    if (status == CSGI_OK) status = append_encoded(out, absolute);
+    free(absolute);
+    return status;
+}
+
+csgi_status server_url_print(const address *listening, buffer *out)
+{
+    const char *host = listening->host;
+
+    if (address_is_unix(listening)) return print_unix(host, out);
+    if (strcmp(host, "0.0.0.0") == 0)
+        return buffer_printf(out, "http://127.0.0.1:%u", listening->port);
+    if (strcmp(host, "::") == 0) return buffer_printf(out, "http://[::1]:%u", listening->port);
+    if (strchr(host, ':')) return buffer_printf(out, "http://[%s]:%u", host, listening->port);
+    return buffer_printf(out, "http://%s:%u", host, listening->port);
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT
+ * One worker, from start to stop. */
+#include "worker/worker.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "loop/task.h"
+#include "loop/timer.h"
+#include "net/listener.h"
+#include "session/session.h"
+#include "worker/plugins.h"
+#include "worker/server_url.h"
+
+#define CUT_AFTER_MS                                                                              \
+    1000u /* cancelled calls may still say goodbye for this long before their connections are cut \
+           */
+#define LEAVE_AFTER_MS 5000u /* and for this long before the process leaves without them */
+
+typedef enum stage {
+    STAGE_STARTING,
+    STAGE_SERVING,
+    STAGE_DRAINING,
+    STAGE_CANCELLED,
+    STAGE_CUT,
+    STAGE_CLOSING
+} stage;
+
+typedef struct worker {
+    const server_options *options;
+    loop *loop;
+    client *client;
+    listener *listener;
+    app_set *apps;
+    session_set *sessions;
+    buffer url;     /* the server's */
+    timer patience; /* of the stage */
+    bool stop_asked;
+    stage stage;
+    int exit_status;
+} worker;
+
+/* ---- stopping ---- */
+
+static void close_all(worker *self)
+{
+    timer_stop(self->loop, &self->patience);
+    if (self->listener) listener_close(self->listener);
+    self->listener = NULL;
+    if (self->apps) app_set_free(self->apps);
+    if (self->client) client_close(self->client);
+    loop_close_signals(self->loop);
+}
+
+static void on_apps_ended(void *arg, csgi_status status)
+{
+    worker *self = arg;
+
+    (void)status; /* each failure is logged by name, and nothing more can be done */
+    if (self->exit_status == EXIT_SERVED) log_info("Application shutdown complete.");
+    close_all(self);
+}
+
+static void end_apps(worker *self)
+{
+    if (self->stage == STAGE_CLOSING) return;
+    self->stage = STAGE_CLOSING;
+    timer_stop(self->loop, &self->patience);
+    if (self->exit_status == EXIT_SERVED) log_info("Waiting for application shutdown.");
+    app_set_shutdown(self->apps, on_apps_ended, self);
+}
+
+/* No call and no connection is left. */
+static void on_idle(void *arg)
+{
+    worker *self = arg;
+
+    if (session_set_count(self->sessions) == 0 && app_set_running(self->apps) == 0) end_apps(self);
+}
+
+static void on_no_sessions(void *arg)
+{
+    worker *self = arg;
+
+    app_set_when_idle(self->apps, on_idle, self);
+}
+
+static void cancel_calls(worker *self)
+{
+    self->stage = STAGE_CANCELLED;
+    app_set_cancel_all(self->apps);
+    timer_start(self->loop, &self->patience, CUT_AFTER_MS);
+}
+
+static void cut_connections(worker *self)
+{
+    self->stage = STAGE_CUT;
+    app_set_cancel_all(self->apps);
+    session_set_cut(self->sessions);
+    timer_start(self->loop, &self->patience, LEAVE_AFTER_MS);
+}
+
+/* Calls that ignore their cancellation hold memory that cannot be freed under them: the process
+ * ends as it is. */
+_Noreturn static void leave(const worker *self)
+{
+    log_error("%zu calls go on although they are cancelled: leaving without them",
+              app_set_running(self->apps));
+    log_flush();
+    _exit(EXIT_STUCK);
+}
+
+static void on_patience_over(timer *patience)
+{
+    worker *self = CONTAINER_OF(patience, worker, patience);
+
+    switch (self->stage) {
+    case STAGE_DRAINING:
+        log_warning("%zu requests have not ended within --timeout-graceful-shutdown: cancelling "
+                    "them",
+                    app_set_running(self->apps));
+        cancel_calls(self);
+        break;
+    case STAGE_CANCELLED:
+        cut_connections(self);
+        break;
+    case STAGE_CUT:
+        leave(self);
+    case STAGE_STARTING:
+    case STAGE_SERVING:
+    case STAGE_CLOSING:
+        break;
+    }
+}
+
+static void begin_stop(worker *self)
+{
+    log_info("Shutting down");
+    self->stage = STAGE_DRAINING;
+    listener_close(self->listener);
+    self->listener = NULL;
+    app_set_drain(self->apps);
+    timer_start(self->loop, &self->patience, self->options->timeout_graceful_shutdown_ms);
+    session_set_drain(self->sessions, on_no_sessions, self);
+}
+
+static void on_signal(void *arg, int signum)
+{
+    worker *self = arg;
+    bool again = self->stop_asked;
+
+    self->stop_asked = true;
+    if (self->stage == STAGE_SERVING) {
+        begin_stop(self);
+    } else if (again && signum == SIGINT && self->stage == STAGE_STARTING) {
+        log_error("stopped during start-up");
+        _exit(EXIT_START_FAILED);
+    } else if (again && signum == SIGINT && self->stage < STAGE_CUT) {
+        log_warning("cutting %zu connections", session_set_count(self->sessions));
+        cut_connections(self);
+    }
+}
+
+/* ---- starting ---- */
+
+static csgi_status bind_listener(worker *self, buffer *problem)
+{
+    const server_options *options = self->options;
+
+    if (options->uds) return listener_bind_unix(self->loop, options->uds, &self->listener, problem);
+    return listener_bind_tcp(self->loop, options->host, (uint32_t)options->port, &self->listener,
+                             problem);
+}
+
+static void fail_start(worker *self)
+{
+    log_error("Application startup failed. Exiting.");
+    self->exit_status = EXIT_START_FAILED;
+    end_apps(self);
+}
+
+static void on_apps_started(void *arg, csgi_status status)
+{
+    worker *self = arg;
+    buffer problem = { 0 };
+
+    if (status != CSGI_OK) {
+        fail_start(self);
+        return;
+    }
+    log_info("Application startup complete.");
+    if (self->stop_asked) {
+        end_apps(self);
+        return;
+    }
+    if (listener_start(self->listener, (int)self->options->backlog, session_set_accept,
+                       self->sessions, &problem) != CSGI_OK) {
+        log_error("%.*s", STR_ARG(buffer_str(&problem)));
+        buffer_fini(&problem);
+        fail_start(self);
+        return;
+    }
+    self->stage = STAGE_SERVING;
+    if (self->options->uds)
+        log_info("Capricorn running on unix socket %s (Press CTRL+C to quit)", self->options->uds);
+    else
+        log_info("Capricorn running on %.*s (Press CTRL+C to quit)",
+                 STR_ARG(buffer_str(&self->url)));
+}
+
+/* What can fail before the loop runs. On failure what was made is freed by close_all. */
+static csgi_status make_loop(worker *self)
+{
+    const loop_options of_loop = { .stack_size = self->options->stack_size,
+                                   .stall_threshold_ms = self->options->stall_threshold_ms };
+    const client_options of_client = { 0 };
+    csgi_status status = loop_new(&of_loop, &self->loop);
+
+    if (status != CSGI_OK) return status;
+    timer_init(&self->patience, on_patience_over);
+    loop_set_round_end(self->loop, log_flush);
+    self->client = client_new(self->loop, &of_client);
+    return self->client ? CSGI_OK : CSGI_ENOMEM;
+}
+
+static csgi_status make_apps(worker *self)
+{
+    const app_options of_apps = { .server_url = buffer_str(&self->url),
+                                  .max_concurrency = self->options->limit_concurrency,
+                                  .startup_timeout_ms = self->options->timeout_startup_ms,
+                                  .on_step = plugins_on_step };
+    const session_options of_sessions = {
+        .http1 = { .server_header = true,
+                   .date_header = true,
+                   .keep_alive_ms = self->options->timeout_keep_alive_ms },
+        .access_log = self->options->access_log,
+    };
+    csgi_status status = app_set_new(self->loop, self->client, &of_apps, &self->apps);
+
+    if (status != CSGI_OK) return status;
+    self->sessions = session_set_new(self->apps, &of_sessions);
+    return self->sessions ? CSGI_OK : CSGI_ENOMEM;
+}
+
+static csgi_status make_parts(worker *self, buffer *problem)
+{
+    csgi_status status = make_loop(self);
+
+    if (status == CSGI_OK) status = bind_listener(self, problem);
+    if (status == CSGI_OK) status = server_url_print(listener_address(self->listener), &self->url);
+    return status == CSGI_OK ? make_apps(self) : status;
+}
+
+static csgi_status load_plugins(worker *self, char **files, size_t file_count, buffer *problem)
+{
+    csgi_status status = file_count
+                             ? plugins_load_files(self->apps, self->options, files, file_count)
+                             : plugins_load_directory(self->apps, self->options);
+
+    if (status == CSGI_OK) status = app_set_route_defaults(self->apps, problem);
+    return status;
+}
+
+static csgi_status watch_signals(worker *self)
+{
+    csgi_status status = loop_watch_signal(self->loop, SIGINT, on_signal, self);
+
+    return status == CSGI_OK ? loop_watch_signal(self->loop, SIGTERM, on_signal, self) : status;
+}
+
+/* Runs the loop until all that was made is closed again. */
+static void run(worker *self, char **files, size_t file_count)
+{
+    buffer problem = { 0 };
+    csgi_status status = make_parts(self, &problem);
+
+    if (status == CSGI_OK) status = watch_signals(self);
+    if (status == CSGI_OK) status = load_plugins(self, files, file_count, &problem);
+    if (problem.len) log_error("%.*s", STR_ARG(buffer_str(&problem)));
+    if (status == CSGI_ENOMEM && !problem.len) log_error("no memory to start");
+    buffer_fini(&problem);
+    if (status != CSGI_OK) {
+        log_error("Application startup failed. Exiting.");
+        self->exit_status = EXIT_START_FAILED;
+        if (self->loop) close_all(self);
+    } else {
+        log_info("Waiting for application startup.");
+        app_set_startup(self->apps, on_apps_started, self);
+    }
+    if (self->loop) loop_run(self->loop);
+}
+
+int worker_run(const server_options *options, char **files, size_t file_count)
+{
+    worker self = { .options = options, .exit_status = EXIT_SERVED };
+
+    signal(SIGPIPE, SIG_IGN);
+    if (task_install_crash_report() != CSGI_OK)
+        log_warning("crashes will not name the plugin: the signal handler could not be installed");
+    log_info("Started server process [%d]", (int)getpid());
+    run(&self, files, file_count);
+    session_set_free(self.sessions);
+    exchange_pool_clear();
+    if (self.loop) loop_free(self.loop);
+    buffer_fini(&self.url);
+    log_info("Finished server process [%d]", (int)getpid());
+    log_flush();
+    return self.exit_status;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ * One worker: wires loop, listener, plugins, application side and sessions together, and takes them
+ * down in order. */
+#ifndef CAPRICORN_WORKER_WORKER_H
+#define CAPRICORN_WORKER_WORKER_H
+
+#include "config/options.h"
+
+/* Exit statuses of the process. */
+enum {
+    EXIT_SERVED = 0,
+    EXIT_STUCK = 1,
+    EXIT_WOULD_NOT_LOAD = 1,
+    EXIT_USAGE = 2,
+    EXIT_START_FAILED = 3
+};
+
+/* Serves the named plugin files, or else those of the plugin directory, until a signal says stop.
+ * Returns the exit status; everything is logged. */
+int worker_run(const server_options *options, char **files, size_t file_count);
+
+#endif
