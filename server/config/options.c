@@ -14,7 +14,7 @@
 
 #define OPTION(name, metavar, kind, field, fallback, min, max, help)            \
     {                                                                           \
-        name, metavar, fallback, help, kind, offsetof(options, field), min, max \
+        name, metavar, fallback, help, kind, offsetof(server_options, field), min, max \
     }
 #define YEAR_MS (UINT64_C(365) * 86400 * 1000)
 
@@ -127,7 +127,7 @@ static bool is_bounded(option_kind kind)
 }
 
 /* Sets one option from text; source ("--port", "CAPRICORN_PORT") is for the message. */
-static csgi_status set_option(options *self, const option_entry *entry, const char *source,
+static csgi_status set_option(server_options *self, const option_entry *entry, const char *source,
                               const char *text, buffer *problem)
 {
     char *field = (char *)self + entry->offset;
@@ -156,7 +156,7 @@ static csgi_status set_option(options *self, const option_entry *entry, const ch
     return CSGI_OK;
 }
 
-void options_init(options *self)
+void options_init(server_options *self)
 {
     buffer problem = { 0 };
 
@@ -178,7 +178,7 @@ static void environment_name(const option_entry *entry, char *out, size_t size)
     }
 }
 
-csgi_status options_read_environment(options *self, buffer *problem)
+csgi_status options_read_environment(server_options *self, buffer *problem)
 {
     size_t before = problem->len;
 
@@ -224,7 +224,7 @@ static void report_unknown(csgi_str name, buffer *problem)
 }
 
 /* Reads the option at argv[at]; returns how many arguments it took. */
-static int read_option(options *self, int argc, char **argv, int at, buffer *problem)
+static int read_option(server_options *self, int argc, char **argv, int at, buffer *problem)
 {
     csgi_str argument = str_from(argv[at] + 2);
     size_t equals = str_find_char(argument, '=');
@@ -258,7 +258,7 @@ static int read_option(options *self, int argc, char **argv, int at, buffer *pro
     return 2;
 }
 
-csgi_status options_read_arguments(options *self, int argc, char **argv, int *positional_count,
+csgi_status options_read_arguments(server_options *self, int argc, char **argv, int *positional_count,
                                    const char **asked, buffer *problem)
 {
     size_t before = problem->len;

@@ -9,14 +9,14 @@
 #include "base/buffer.h"
 #include "log/log.h"
 
-typedef struct options {
+typedef struct server_options {
     const char *host, *uds, *plugin_dir;
     uint64_t port, backlog, limit_concurrency;
     uint64_t timeout_keep_alive_ms, timeout_graceful_shutdown_ms, timeout_startup_ms;
     uint64_t stall_threshold_ms, stack_size;
     uint64_t log_level; /* a log_level */
     bool access_log, insecure_plugins;
-} options;
+} server_options;
 
 typedef enum option_kind {
     OPTION_TEXT,
@@ -33,7 +33,7 @@ typedef struct option_entry {
     const char *fallback; /* the default, as it would be written; "" for text: none */
     const char *help;
     option_kind kind;
-    size_t offset;     /* into options */
+    size_t offset;     /* into server_options */
     uint64_t min, max; /* of numbers, durations (ms) and sizes */
 } option_entry;
 
@@ -41,13 +41,13 @@ extern const option_entry option_table[];
 extern const size_t option_count;
 
 /* Sets every option to its default. */
-void options_init(options *self);
+void options_init(server_options *self);
 /* Sets from CAPRICORN_* of the environment. CSGI_EINVAL: *problem has a sentence a line. */
-csgi_status options_read_environment(options *self, buffer *problem);
+csgi_status options_read_environment(server_options *self, buffer *problem);
 /* Sets from the arguments (argv[0] is the first one); what is no option is moved, in order, to the
  * front of argv and counted. Texts are borrowed from argv. --help, --version: reported as *asked
  * ("help", "version"). CSGI_EINVAL: *problem has a sentence a line. */
-csgi_status options_read_arguments(options *self, int argc, char **argv, int *positional_count,
+csgi_status options_read_arguments(server_options *self, int argc, char **argv, int *positional_count,
                                    const char **asked, buffer *problem);
 /* The help text of all options. */
 csgi_status options_print_help(buffer *out);
