@@ -1,8 +1,9 @@
-# Capricorn. "make help" lists the targets.
+# SPDX-License-Identifier: MIT
+# Builds, runs and tests Capricorn; "make help" lists the targets.
 #
-#   make SAN=asan ...    the same targets in build/asan, under AddressSanitizer and UBSan
-#   make SAN=tsan ...    the same targets in build/tsan, under ThreadSanitizer
-#   make test T=name     the tests whose file or name has that word
+#   make SAN=asan ...    the same in build/asan, under AddressSanitizer and UBSan
+#   make SAN=tsan ...    the same in build/tsan, under ThreadSanitizer
+#   make test T=word     only the tests whose file or name has that word
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -13,16 +14,27 @@ SAN      ?=
 BUILD    ?= build$(if $(SAN),/$(SAN))
 T        ?=
 VERSION  := 0.1.0
-CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
-CXX      := $(if $(filter default,$(origin CXX)),g++,$(CXX))
-OPT      ?= -O2 -g
 PYTHON   ?= /usr/bin/python3
-ROOT     := $(CURDIR)
+JOBS     := $(shell nproc 2>/dev/null || echo 1)
+# make V=1 shows the commands.
+Q         = $(if $(V),,@echo "  $@"; )
 
-WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
-            -Wpointer-arith -Wwrite-strings -Werror
+# "default" is make's own idea of a compiler, which says less than we need to know.
+CC       := $(if $(filter default,$(origin CC)),$(if $(filter fuzz,$(SAN)),clang,gcc),$(CC))
+CXX      := $(if $(filter default,$(origin CXX)),g++,$(CXX))
+HAS_CXX  := $(shell command -v $(CXX) 2>/dev/null)
+OPT      ?= $(if $(SAN),-O1,-O2) -g
+
+WARNINGS_BOTH := -Wall -Wextra -Wshadow -Wconversion -Wpointer-arith -Wwrite-strings -Wvla -Werror
+WARNINGS := $(WARNINGS_BOTH) -Wstrict-prototypes -Wmissing-prototypes
+ifeq ($(SAN),fuzz)
+WARNINGS := -w # clang's; gcc has judged the same sources
+endif
+
 SAN_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN_tsan := -fsanitize=thread -fno-omit-frame-pointer
+SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+            -fno-omit-frame-pointer
 SANFLAGS := $(SAN_$(SAN))
 
 PKGS     := libuv libcjson
@@ -38,7 +50,8 @@ endif
 PKG_CFLAGS := $(subst -I/,-isystem /,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
-COMMON   := -std=gnu11 $(OPT) $(SANFLAGS) -fvisibility=hidden -pthread -MMD -MP
+COMMON   := $(OPT) $(SANFLAGS) -fvisibility=hidden -pthread
+CFLAGS_ALL := -std=gnu11 $(COMMON) -MMD -MP $(WARNINGS)
 CPPFLAGS_ALL := -Iserver -Isdk/include -D_GNU_SOURCE -DCAPRICORN_VERSION='"$(VERSION)"' \
                 $(LLHTTP_CFLAGS) $(PKG_CFLAGS)
 LIBS     := $(PKG_LIBS) -l:libboost_context.a -ldl -pthread
@@ -48,77 +61,179 @@ LIBS     := $(PKG_LIBS) -l:libboost_context.a -ldl -pthread
 FOLDERS     ?= $(notdir $(patsubst %/,%,$(wildcard server/*/)))
 SERVER_SRCS := $(sort $(foreach f,$(FOLDERS),$(wildcard server/$(f)/*.c)))
 SERVER_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out server/cli/main.c,$(SERVER_SRCS)))
-SDK_SRCS    := $(wildcard sdk/src/*.c)
-SDK_OBJS    := $(patsubst %.c,$(BUILD)/%.o,$(SDK_SRCS))
-PLUGINS     := $(patsubst plugins/%/,%,$(wildcard plugins/*/))
-PLUGIN_SOS  := $(patsubst %,$(BUILD)/plugins/%.so,$(PLUGINS))
-EXAMPLES    := $(patsubst examples/%/,%,$(wildcard examples/*/))
-EXAMPLE_SOS := $(patsubst %,$(BUILD)/examples/%.so,$(EXAMPLES))
+SDK_OBJS    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard sdk/src/*.c))
 UNIT_SRCS   := $(sort $(foreach f,$(FOLDERS) sdk,$(wildcard tests/unit/$(f)/test_*.c)))
 UNIT_TESTS  := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRCS))
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+TEST_PLUGINS := $(wildcard tests/integration/plugins/*.c tests/integration/plugins/*.cc)
 
-.PHONY: all
-all: $(BUILD)/capricorn plugins examples ## build the server, the plugins and the examples
+# Folders with sources; those in C++ are left out, with a word, where there is no C++ compiler.
+folders_in   = $(sort $(foreach s,$(wildcard $(1)/*/*.c $(1)/*/*.cc),$(word 2,$(subst /, ,$(s)))))
+sources_of   = $(filter-out $(1)/test_%,$(wildcard $(1)/*.c $(1)/*.cc))
+is_buildable = $(if $(filter %.cc,$(1)),$(HAS_CXX),yes)
+so_of        = $(BUILD)/$(1).so
+test_so_of   = $(BUILD)/test-plugins/$(notdir $(basename $(1))).so
 
-.PHONY: plugins examples
-plugins: $(PLUGIN_SOS)
-examples: $(EXAMPLE_SOS)
+PLUGIN_DIRS  := $(foreach d,$(addprefix plugins/,$(call folders_in,plugins)) \
+                            $(addprefix examples/,$(call folders_in,examples)),$(d))
+SKIPPED_DIRS := $(foreach d,$(PLUGIN_DIRS),$(if $(call is_buildable,$(call sources_of,$(d))),,$(d)))
+PLUGIN_SOS   := $(foreach d,$(filter-out $(SKIPPED_DIRS),$(PLUGIN_DIRS)),$(call so_of,$(d)))
+TEST_SOS     := $(foreach s,$(TEST_PLUGINS),$(if $(call is_buildable,$(s)),$(call test_so_of,$(s))))
+
+.PHONY: all server plugins examples
+all: server plugins examples ## build the server, the plugins and the examples
+server: $(BUILD)/capricorn
+plugins: $(filter $(BUILD)/plugins/%,$(PLUGIN_SOS))
+examples: $(filter $(BUILD)/examples/%,$(PLUGIN_SOS))
+	@$(foreach d,$(SKIPPED_DIRS),echo "$(d) is left out: it takes $(CXX), which is not installed";)true
+
+# ---- the server ----
 
 $(BUILD)/capricorn: $(BUILD)/server/cli/main.o $(BUILD)/libcapricorn.a
-	$(CC) $(COMMON) -pie -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(COMMON) -pie -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
 
 $(BUILD)/libcapricorn.a: $(SERVER_OBJS) $(LLHTTP_OBJS)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/server/%.o: server/%.c
 	@mkdir -p $(@D)
-	$(CC) $(COMMON) $(WARNINGS) -fPIE $(CPPFLAGS_ALL) -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS_ALL) -fPIE $(CPPFLAGS_ALL) -c -o $@ $<
 
 $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
-	$(CC) $(OPT) $(SANFLAGS) -w -fPIE -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(OPT) $(SANFLAGS) -w -fPIE -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) -c -o $@ $<
 
-# The framework: position-independent, since it is linked into plugins.
+# ---- the framework: position-independent, since it is linked into plugins ----
+
 $(BUILD)/libcsgi_web.a: $(SDK_OBJS)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/sdk/%.o: sdk/%.c
 	@mkdir -p $(@D)
-	$(CC) $(COMMON) $(WARNINGS) -fPIC -fstack-clash-protection -Isdk/include $(PKG_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS_ALL) -fPIC -fstack-clash-protection -Isdk/include $(PKG_CFLAGS) -c -o $@ $<
 
-# ---- plugins: a folder with NAME.c; its own sources only, the public headers only ----
+# ---- plugins, examples and the tests' plugins: the public headers only, one export ----
 
-PLUGIN_CFLAGS  := $(COMMON) $(WARNINGS) -fPIC -fstack-clash-protection -Isdk/include
+PLUGIN_CFLAGS  := -fPIC -fstack-clash-protection -Isdk/include
 PLUGIN_LDFLAGS := -shared -Wl,--version-script=sdk/csgi-plugin.map -Wl,--exclude-libs,ALL \
-                  $(if $(SAN),,-Wl,-z,defs)
+                  -Wl,--as-needed $(if $(SAN),,-Wl,-z,defs)
 
-define plugin_rules
-$(BUILD)/$(1)/$(2).so: $$(patsubst %.c,$(BUILD)/%.o,$$(wildcard $(1)/$(2)/*.c)) $(BUILD)/libcsgi_web.a sdk/csgi-plugin.map
+# Who includes the framework is linked with it; the rest must do without.
+WEB_USERS := $(shell grep -ls 'csgi/web\.h' plugins/*/* examples/*/* tests/integration/plugins/*)
+
+# $(call plugin_rule,FILE.so,SOURCES,NEIGHBOURS): one rule that links the sources to a plugin.
+define plugin_rule
+$(1): $(addprefix $(BUILD)/obj/,$(addsuffix .o,$(basename $(2)))) \
+      $(if $(filter $(WEB_USERS),$(3)),$(BUILD)/libcsgi_web.a) sdk/csgi-plugin.map
 	@mkdir -p $$(@D)
-	$(CC) $(COMMON) $(PLUGIN_LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) -lcjson -lm
+	$$(Q)$(if $(filter %.cc,$(2)),$(CXX),$(CC)) $(COMMON) $(PLUGIN_LDFLAGS) -o $$@ \
+	    $$(filter %.o %.a,$$^) -lcjson -lm
 endef
-$(foreach p,$(PLUGINS),$(eval $(call plugin_rules,plugins,$(p))))
-$(foreach p,$(EXAMPLES),$(eval $(call plugin_rules,examples,$(p))))
+$(foreach d,$(PLUGIN_DIRS),\
+    $(eval $(call plugin_rule,$(call so_of,$(d)),$(call sources_of,$(d)),$(wildcard $(d)/*))))
+$(foreach s,$(TEST_PLUGINS),$(eval $(call plugin_rule,$(call test_so_of,$(s)),$(s),$(s))))
 
-$(BUILD)/plugins/%.o: plugins/%.c
+$(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(PLUGIN_CFLAGS) -c -o $@ $<
-$(BUILD)/examples/%.o: examples/%.c
+	$(Q)$(CC) $(CFLAGS_ALL) $(PLUGIN_CFLAGS) -c -o $@ $<
+$(BUILD)/obj/%.o: %.cc
 	@mkdir -p $(@D)
-	$(CC) $(PLUGIN_CFLAGS) -c -o $@ $<
+	$(Q)$(CXX) -std=c++17 $(COMMON) -MMD -MP $(WARNINGS_BOTH) -fno-gnu-unique $(PLUGIN_CFLAGS) -c -o $@ $<
 
 # ---- unit tests: each tests/unit/FOLDER/test_NAME.c is a program ----
 
-$(BUILD)/unit/sdk/test_%: tests/unit/sdk/test_%.c $(BUILD)/libcsgi_web.a
-	@mkdir -p $(@D)
-	$(CC) $(COMMON) $(WARNINGS) -Isdk/include -Isdk/src -Itests/harness $(PKG_CFLAGS) -o $@ $< $(BUILD)/libcsgi_web.a \
-	    -lcmocka -lcjson -lm
-$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcapricorn.a
-	@mkdir -p $(@D)
-	$(CC) $(COMMON) $(WARNINGS) $(CPPFLAGS_ALL) -Itests/harness -o $@ $< $(BUILD)/libcapricorn.a -lcmocka $(LIBS)
+# Our own objects' allocations go through tests/harness/failing_malloc.c, which can make them fail.
+UNIT_HELPERS := $(BUILD)/harness/failing_malloc.o $(BUILD)/harness/test_filter.o
+UNIT_WRAP    := $(foreach f,malloc calloc realloc strdup,-Wl,--wrap=$(f))
 
-.PHONY: unit
-unit: $(UNIT_TESTS) ## build and run the unit tests, plainly
-	@for t in $(if $(T),$(filter %$(T)%,$(UNIT_TESTS)) $(foreach x,$(UNIT_TESTS),$(if $(findstring $(T),$(x)),$(x))),$(UNIT_TESTS)); do echo "== $$t"; $$t || exit 1; done
+$(BUILD)/harness/%.o: tests/harness/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -D_GNU_SOURCE -c -o $@ $<
+$(BUILD)/unit/sdk/test_%: tests/unit/sdk/test_%.c $(BUILD)/libcsgi_web.a $(UNIT_HELPERS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -Isdk/include -Isdk/src -Itests/harness $(PKG_CFLAGS) $(UNIT_WRAP) -o $@ $< \
+	    $(UNIT_HELPERS) $(BUILD)/libcsgi_web.a -lcmocka -lcjson -lm
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcapricorn.a $(UNIT_HELPERS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) -Itests/harness $(UNIT_WRAP) -o $@ $< $(UNIT_HELPERS) \
+	    $(BUILD)/libcapricorn.a -lcmocka $(LIBS)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.PHONY: unit unit-programs test-programs
+unit: unit-programs
+	@for t in $(foreach x,$(UNIT_TESTS),$(if $(findstring $(T),$(x)),$(x))); do echo "== $$t"; $$t || exit 1; done
+unit-programs: $(UNIT_TESTS)
+test-programs: all unit-programs $(TEST_SOS)
+
+# ---- fuzz targets: each tests/fuzz/fuzz_NAME.c, with clang, in build/fuzz ----
+
+.PHONY: fuzz-programs
+fuzz-programs: $(FUZZ_TARGETS)
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libcapricorn.a $(BUILD)/libcsgi_web.a
+	$(Q)$(CC) -std=gnu11 $(COMMON) -fsanitize=fuzzer -MMD -MP $(CPPFLAGS_ALL) -Isdk/src -o $@ $< \
+	    $(BUILD)/libcapricorn.a $(BUILD)/libcsgi_web.a $(LIBS) -lm
+
+# ---- what people type ----
+
+RUN_ARGS = $(if $(filter command%,$(origin HOST)),--host '$(HOST)') $(if $(PORT),--port '$(PORT)') $(ARGS)
+SUITE   ?= bookworm
+TESTS    = $(PYTHON) tests/harness/run_tests.py --jobs $(JOBS) $(if $(T),--only '$(T)')
+FUZZ_SECONDS ?= 30
+C_FILES  = $(shell find server sdk plugins examples tests -name '*.[ch]' -o -name '*.cc')
+CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
+
+.PHONY: help run deps test test-unit test-integration test-abi asan tsan fuzz-smoke lint lint-tidy fmt \
+        chroot-check clean
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 20
+
+# The packages' flags are asked for when make starts: after an installation it has to start again.
+run: ## install what is missing, build, and serve plugins/ (HOST=, PORT=, ARGS=)
+	@sh .ci/deps build
+	@$(MAKE) --no-print-directory -j$(JOBS) server plugins
+	@exec $(BUILD)/capricorn run --plugin-dir $(BUILD)/plugins $(RUN_ARGS)
+
+deps: ## install all that building and testing takes
+	@sh .ci/deps test
+
+test: ## install what is missing, build, and run every test (T=word: those with that word)
+	@sh .ci/deps test
+	@$(TESTS) lint unit unit-asan unit-tsan abi integration integration-asan fuzz
+
+test-unit: ## the unit tests
+	@$(TESTS) unit
+
+test-integration: ## the integration tests: a real server, real clients
+	@$(TESTS) integration
+
+test-abi: ## the ABI tests: layout, compile matrix, abidiff, frozen and bad plugins
+	@$(TESTS) abi
+
+asan: ## unit and integration tests under AddressSanitizer and UBSan
+	@$(TESTS) unit-asan integration-asan
+
+tsan: ## unit tests under ThreadSanitizer
+	@$(TESTS) unit-tsan
+
+fuzz-smoke: ## each fuzz target for FUZZ_SECONDS (30)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(TESTS) fuzz
+
+lint: ## arrows, lengths, documentation, layout
+	@$(TESTS) lint
+
+lint-tidy: ## clang-tidy (slow)
+	@$(TESTS) tidy
+
+fmt: ## lay out the C sources with clang-format 14
+	@$(CLANG_FORMAT) --version | grep -q 'version 14\.' || \
+	    { echo "make fmt takes clang-format 14: other versions lay out differently" >&2; exit 1; }
+	@$(CLANG_FORMAT) -i $(C_FILES)
+
+chroot-check: ## run the README's commands in a bare Debian (SUITE=bookworm or trixie; root)
+	@sh tests/harness/chroot_check.sh $(SUITE)
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+OBJECTS := $(SERVER_OBJS) $(BUILD)/server/cli/main.o $(SDK_OBJS) $(UNIT_HELPERS) \
+           $(foreach s,$(foreach d,$(PLUGIN_DIRS),$(call sources_of,$(d))) $(TEST_PLUGINS),$(BUILD)/obj/$(basename $(s)).o)
+-include $(wildcard $(OBJECTS:.o=.d) $(addsuffix .d,$(UNIT_TESTS) $(FUZZ_TARGETS)))
