@@ -158,9 +158,10 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcapricorn.a $(UNIT_HELPERS)
 	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) -Itests/harness $(UNIT_WRAP) -o $@ $< $(UNIT_HELPERS) \
 	    $(BUILD)/libcapricorn.a -lcmocka $(LIBS)
 
+.SECONDARY: $(UNIT_HELPERS)
 .PHONY: unit unit-programs test-programs
 unit: unit-programs
-	@for t in $(foreach x,$(UNIT_TESTS),$(if $(findstring $(T),$(x)),$(x))); do echo "== $$t"; $$t || exit 1; done
+	@for t in $(if $(T),$(foreach x,$(UNIT_TESTS),$(if $(findstring $(T),$(x)),$(x))),$(UNIT_TESTS)); do echo "== $$t"; $$t || exit 1; done
 unit-programs: $(UNIT_TESTS)
 test-programs: all unit-programs $(TEST_SOS)
 
