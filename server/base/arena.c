@@ -69,7 +69,7 @@ void *arena_alloc(arena *self, size_t size, size_t align)
     char *at;
 
     if (align == 0) align = _Alignof(max_align_t);
-    if (align & (align - 1)) return NULL;
+    if ((align & (align - 1)) || size > PTRDIFF_MAX - align) return NULL;
     at = fit(self, size, align);
     if (!at) {
         if (!grow(self, size, align)) return NULL;

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ * base/str: comparing, character classes, numbers, escapes, lists. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "base/str.h"
+
+static void token_characters_are_those_of_rfc_9110(void **state)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        char byte = (char)c;
+        bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool expected = alnum || (c && strchr(others, c));
+
+        assert_int_equal(str_is_token((csgi_str){ &byte, 1 }), expected);
+    }
+    assert_false(str_is_token(STR("")));
+}
+
+static void field_values_have_no_control_bytes_but_tab(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        char text[3] = { 'a', (char)c, 'b' };
+
+        assert_int_equal(str_is_field_value((csgi_str){ text, 3 }),
+                         c == '\t' || (c >= 0x20 && c != 0x7f));
+    }
+}
+
+static void utf8_is_well_formed_or_refused(void **state)
+{
+    static const csgi_str good[] = { CSGI_STR(""),
+                                     CSGI_STR("a"),
+                                     CSGI_STR("\xc2\x80"),
+                                     CSGI_STR("S\xc3\xa3o"),
+                                     CSGI_STR("\xe0\xa0\x80"),
+                                     CSGI_STR("\xed\x9f\xbf"),
+                                     CSGI_STR("\xee\x80\x80"),
+                                     CSGI_STR("\xf0\x90\x80\x80"),
+                                     CSGI_STR("\xf4\x8f\xbf\xbf") };
+    static const csgi_str bad[] = { CSGI_STR("\x80"),
+                                    CSGI_STR("\xc0\x80"),
+                                    CSGI_STR("\xc1\xbf"),
+                                    CSGI_STR("\xc3"),
+                                    CSGI_STR("\xe0\x9f\xbf"),
+                                    CSGI_STR("\xed\xa0\x80"),
+                                    CSGI_STR("\xf0\x8f\xbf\xbf"),
+                                    CSGI_STR("\xf4\x90\x80\x80"),
+                                    CSGI_STR("\xf5\x80\x80\x80"),
+                                    CSGI_STR("\xe2\x82"),
+                                    CSGI_STR("\xe2\x28\xa1"),
+                                    CSGI_STR("\xff") };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(good); i++)
+        assert_true(str_is_utf8(good[i]));
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_false(str_is_utf8(bad[i]));
+}
+
+static void numbers_are_digits_only_and_do_not_overflow(void **state)
+{
+    uint64_t value = 7;
+
+    (void)state;
+    assert_true(str_parse_u64(STR("0"), &value));
+    assert_int_equal(value, 0);
+    assert_true(str_parse_u64(STR("18446744073709551615"), &value));
+    assert_true(value == UINT64_MAX);
+    assert_false(str_parse_u64(STR("18446744073709551616"), &value));
+    assert_false(str_parse_u64(STR(""), &value));
+    assert_false(str_parse_u64(STR("+1"), &value));
+    assert_false(str_parse_u64(STR(" 1"), &value));
+    assert_false(str_parse_u64(STR("1 "), &value));
+    assert_false(str_parse_u64(STR("0x1"), &value));
+}
+
+static void escapes_are_decoded_or_refused(void **state)
+{
+    char out[32];
+    size_t len;
+
+    (void)state;
+    assert_true(str_percent_decode(STR("S%C3%a3o%20Paulo"), out, &len));
+    assert_int_equal(len, 10);
+    assert_memory_equal(out, "S\xc3\xa3o Paulo", 10);
+    assert_false(str_percent_decode(STR("%"), out, &len));
+    assert_false(str_percent_decode(STR("%4"), out, &len));
+    assert_false(str_percent_decode(STR("%4g"), out, &len));
+    assert_true(str_percent_decode(STR("%41"), out, &len));
+    assert_int_equal(len, 1);
+}
+
+static void lists_are_searched_by_element(void **state)
+{
+    (void)state;
+    assert_true(str_list_has(STR("gzip , Chunked"), STR("chunked")));
+    assert_true(str_list_has(STR("close"), STR("close")));
+    assert_false(str_list_has(STR("closed"), STR("close")));
+    assert_false(str_list_has(STR(""), STR("close")));
+    assert_false(str_list_has(STR(" , ,"), STR("close")));
+}
+
+static void slices_are_clipped(void **state)
+{
+    (void)state;
+    assert_true(str_eq(str_slice(STR("abc"), 1, 1), STR("b")));
+    assert_true(str_eq(str_slice(STR("abc"), 1, SIZE_MAX), STR("bc")));
+    assert_int_equal(str_slice(STR("abc"), 9, 1).len, 0);
+    assert_int_equal(str_find_char(STR("abc"), 'c'), 2);
+    assert_int_equal(str_find_char(STR("abc"), 'd'), 3);
+    assert_true(str_eq(str_trim(STR(" \t a b\t ")), STR("a b")));
+    assert_int_equal(str_trim(STR(" \t")).len, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(token_characters_are_those_of_rfc_9110),
+        cmocka_unit_test(field_values_have_no_control_bytes_but_tab),
+        cmocka_unit_test(utf8_is_well_formed_or_refused),
+        cmocka_unit_test(numbers_are_digits_only_and_do_not_overflow),
+        cmocka_unit_test(escapes_are_decoded_or_refused),
+        cmocka_unit_test(lists_are_searched_by_element),
+        cmocka_unit_test(slices_are_clipped),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
