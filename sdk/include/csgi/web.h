@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT
+ * The framework: routes, checked parameters, JSON, configuration and outbound requests for
+ * plugins written in C. It is no ABI: it stands on csgi.h and ext/ alone, and each plugin links
+ * its own copy (libcsgi_web.a, then libcjson). A whole plugin:
+ *
+ *     #include <csgi/web.h>
+ *
+ *     CSGI_GET(get_item, "/items/{id}", CSGI_QUERY_STR("unit", .default_value = "kg"));
+ *
+ *     static csgi_status get_item(csgi_call *call)
+ *     {
+ *         const char *id = csgi_path_str(call, "id");
+ *         csgi_json item = csgi_get_json(call, "http://127.0.0.1:9000/items/%s", id);
+ *
+ *         return csgi_reply_json(call, 200, "{'id': %s, 'weight': %g, 'unit': %s}", id,
+ *                                csgi_json_double(item, "weight"), csgi_query_str(call, "unit"));
+ *     }
+ *
+ *     CSGI_WEB_PLUGIN("items", "1.0.0", "Tells what items weigh", CSGI_ROUTES(get_item));
+ *
+ * What fails, sticks, as an exception would: the first failure of a call (csgi_fail, an upstream
+ * that is down, an answer without the member) is kept and becomes the response, whatever the
+ * handler returns. From then on the functions here do nothing, and give "" or 0; so a handler reads
+ * straight on, and asks csgi_failed only before it does something of its own that must not happen.
+ *
+ * Every string is UTF-8, ends with NUL, has none inside, and lives as long as the call. All
+ * functions that take a call are [task]; those that may suspend say so. */
+#ifndef CSGI_WEB_H
+#define CSGI_WEB_H
+
+#include <csgi/csgi.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define CSGI_PRINTF(at, first) __attribute__((format(printf, at, first)))
+#else
+#define CSGI_PRINTF(at, first)
+#endif
+
+/* One call of a handler, or of a start-up or shutdown function. The first four are what csgi.h
+ * gives, for what the framework does not do. */
+typedef struct csgi_call {
+    const csgi_host *host;
+    const csgi_scope *scope;
+    csgi_receive *receive;
+    csgi_send *send;
+    struct csgi_web_call *own; /* the framework's own */
+} csgi_call;
+
+/* Answers a call: reply once and return CSGI_OK, which is what the reply functions return. */
+typedef csgi_status csgi_handler(csgi_call *call);
+
+/* ---- what a route or a plugin declares ---- */
+
+enum {
+    CSGI_IN_END, /* ends a list */
+    CSGI_IN_QUERY,
+    CSGI_IN_PATH,
+    CSGI_IN_CONFIG,
+    CSGI_IN_SUMMARY,
+    CSGI_IN_STARTUP,
+    CSGI_IN_SHUTDOWN
+};
+
+enum { CSGI_TYPE_STR = 1, CSGI_TYPE_INT };
+
+/* One thing declared. Use the macros below; what they take after the name are these fields:
+ * CSGI_QUERY_INT("days", .default_value = "3", .description = "how far to look ahead"). */
+typedef struct csgi_declaration {
+    uint32_t in, type; /* CSGI_IN_*, CSGI_TYPE_* */
+    const char *name;
+    const char *default_value; /* as it would be written in a query; NULL: required */
+    int optional;              /* 1: may be missing; a str is then NULL, an int 0 */
+    const char *description;
+    csgi_handler *run; /* start-up, shutdown */
+} csgi_declaration;
+
+/* Items of CSGI_GET and its like: query and path parameters. A missing or malformed one is
+ * answered with 422 before the handler is called; of several values the last counts. A str of the
+ * path needs no declaration. */
+#define CSGI_QUERY_STR(...) CSGI_DECLARE_(CSGI_IN_QUERY, CSGI_TYPE_STR, __VA_ARGS__)
+#define CSGI_QUERY_INT(...) CSGI_DECLARE_(CSGI_IN_QUERY, CSGI_TYPE_INT, __VA_ARGS__)
+#define CSGI_PATH_STR(...)  CSGI_DECLARE_(CSGI_IN_PATH, CSGI_TYPE_STR, __VA_ARGS__)
+#define CSGI_PATH_INT(...)  CSGI_DECLARE_(CSGI_IN_PATH, CSGI_TYPE_INT, __VA_ARGS__)
+#define CSGI_SUMMARY(text)  CSGI_DECLARE_(CSGI_IN_SUMMARY, 0, "summary", .description = "" text)
+
+/* Items of CSGI_WEB_PLUGIN: keys of the configuration (an unknown key, a wrong type or a required
+ * key that is missing: the plugin is not loaded, and the log says why); functions to run before the
+ * first and after the last request. When a start-up function fails, so does the start. */
+#define CSGI_CONFIG_STR(...)      CSGI_DECLARE_(CSGI_IN_CONFIG, CSGI_TYPE_STR, __VA_ARGS__)
+#define CSGI_CONFIG_INT(...)      CSGI_DECLARE_(CSGI_IN_CONFIG, CSGI_TYPE_INT, __VA_ARGS__)
+#define CSGI_ON_STARTUP(handler)  CSGI_DECLARE_(CSGI_IN_STARTUP, 0, #handler, .run = (handler))
+#define CSGI_ON_SHUTDOWN(handler) CSGI_DECLARE_(CSGI_IN_SHUTDOWN, 0, #handler, .run = (handler))
+
+/* Declares a handler and its route; it stands above the handler, like a decorator:
+ * CSGI_GET(get_weather, "/weather", CSGI_QUERY_STR("city")); */
+#define CSGI_GET(handler, ...)    CSGI_ROUTE(handler, "GET", __VA_ARGS__)
+#define CSGI_POST(handler, ...)   CSGI_ROUTE(handler, "POST", __VA_ARGS__)
+#define CSGI_PUT(handler, ...)    CSGI_ROUTE(handler, "PUT", __VA_ARGS__)
+#define CSGI_PATCH(handler, ...)  CSGI_ROUTE(handler, "PATCH", __VA_ARGS__)
+#define CSGI_DELETE(handler, ...) CSGI_ROUTE(handler, "DELETE", __VA_ARGS__)
+/* The same for any methods: CSGI_ROUTE(save, "PUT,PATCH", "/items/{id}"); */
+#define CSGI_ROUTE(handler, methods, ...) \
+    CSGI_ROUTE_(handler, methods, __VA_ARGS__, { .in = CSGI_IN_END })
+
+/* Declares the plugin, once, at the end of the file:
+ * CSGI_WEB_PLUGIN("name", "version", "summary", CSGI_ROUTES(handler, ...), items...); */
+#define CSGI_WEB_PLUGIN(name, version, summary, ...) \
+    CSGI_WEB_PLUGIN_(name, version, summary, __VA_ARGS__, { .in = CSGI_IN_END })
+/* The handlers that the plugin serves, 32 at most. */
+#define CSGI_ROUTES(...) (__VA_ARGS__)
+
+/* ---- what was declared, read by name ---- */
+
+/* A declared parameter of the query; a parameter of the path; a key of the configuration. Asking
+ * for what is not declared, or not as that type, fails the call with 500 and a line in the log. */
+const char *csgi_query_str(csgi_call *call, const char *name);
+int64_t csgi_query_int(csgi_call *call, const char *name);
+const char *csgi_path_str(csgi_call *call, const char *name);
+int64_t csgi_path_int(csgi_call *call, const char *name);
+const char *csgi_config_str(csgi_call *call, const char *name);
+int64_t csgi_config_int(csgi_call *call, const char *name);
+
+/* What the start-up function has kept for the handlers; NULL before. It is the plugin's own: free
+ * it in the shutdown function, or take it from csgi_alloc, which at start-up lasts until then. */
+void *csgi_state(const csgi_call *call);
+void csgi_set_state(csgi_call *call, void *state);
+
+/* ---- replies and failures ---- */
+
+/* Sends a JSON body made by the template, which is JSON with single quotes:
+ * csgi_reply_json(call, 200, "{'city': %s, 'temp_c': %g}", city, temp_c)
+ *   %s   a string, escaped and in quotes; NULL is null
+ *   %d   an int; %u, %ld, %lu, %lld, %llu, %zu, %jd, and PRId64 as well
+ *   %g   a double, in the shortest form that reads back the same, as 21.5 or 14.0; not NaN
+ *   %i   an int, as true or false
+ * White space is left out, and a comma that is missing between two values is put in.
+ * [suspends] */
+csgi_status csgi_reply_json(csgi_call *call, int status, const char *json_template, ...)
+    CSGI_PRINTF(3, 4);
+
+/* Writes the beginning of a JSON body, or a further piece; csgi_reply_json adds the end:
+ *     csgi_json_write(call, "{'cities': [");
+ *     for (i = 0; i < count; i++)
+ *         csgi_json_write(call, "%s", cities[i]);
+ *     return csgi_reply_json(call, 200, "]}"); */
+void csgi_json_write(csgi_call *call, const char *json_template, ...) CSGI_PRINTF(2, 3);
+
+/* Sends plain text, made as printf makes it. [suspends] */
+csgi_status csgi_reply_text(csgi_call *call, int status, const char *format, ...) CSGI_PRINTF(3, 4);
+
+/* Fails the call: its response will be {"detail":"..."} with that status (400-599). Returns
+ * CSGI_EFAIL, so that a handler can say: return csgi_fail(call, 404, "no city %s", city); */
+csgi_status csgi_fail(csgi_call *call, int status, const char *format, ...) CSGI_PRINTF(3, 4);
+
+/* Has the call failed? The status it failed with, or 0. */
+int csgi_failed(const csgi_call *call);
+
+/* As csgi_failed, and takes the failure back: the call goes on as if it had not failed. What
+ * cannot be answered (no memory, the task is cancelled) stays, and gives 0. */
+int csgi_catch(csgi_call *call);
+
+/* ---- asking other servers ---- */
+
+/* A JSON value that was read; valid until the call ends. What fails makes a value that is empty,
+ * and everything read from it is 0 or "". */
+typedef struct csgi_json {
+    csgi_call *call;
+    const void *node;
+} csgi_json;
+
+/* GETs a JSON document. The URL is made by the template: a %s at its very beginning is the base,
+ * and put in as it is; every other %s is percent-encoded, so that it stays one segment of the path
+ * or one value of the query. %d and its like are as for csgi_reply_json.
+ *     csgi_get_json(call, "%s/weather/%s?days=%d", base, city, days)
+ * A URL that is a path alone asks this server itself.
+ * The call fails with 502 when the other server cannot be reached, answers something else than 2xx
+ * or no JSON (of 64 levels at most, no name twice), with 504 when it takes too long, and with 404
+ * and the answer's own detail when it says 404. Redirects are not followed. [suspends] */
+csgi_json csgi_get_json(csgi_call *call, const char *url_template, ...) CSGI_PRINTF(2, 3);
+
+/* POSTs a JSON document made as by csgi_reply_json; the rest is as for csgi_get_json. Make the URL
+ * with csgi_url. [suspends] */
+csgi_json csgi_post_json(csgi_call *call, const char *url, const char *json_template, ...)
+    CSGI_PRINTF(3, 4);
+
+/* Makes a URL as csgi_get_json does. */
+const char *csgi_url(csgi_call *call, const char *url_template, ...) CSGI_PRINTF(2, 3);
+
+/* How long each further request of this call may take; 0: as long as the client allows, which is
+ * 5 s to connect and for each piece, 30 s in all. */
+void csgi_set_timeout(csgi_call *call, int64_t ms);
+
+/* The member of an object. When it is missing or of another type, the call fails: with 502 when
+ * the value came from another server. An int is a number without a fraction, at most 2^53. */
+double csgi_json_double(csgi_json object, const char *name);
+int64_t csgi_json_int(csgi_json object, const char *name);
+int csgi_json_bool(csgi_json object, const char *name);
+const char *csgi_json_str(csgi_json object, const char *name);
+csgi_json csgi_json_object(csgi_json object, const char *name);
+csgi_json csgi_json_array(csgi_json object, const char *name);
+int csgi_json_has(csgi_json object, const char *name); /* 0 or 1; null is there */
+
+/* How many there are in an array, and the object (or array, or other value) at an index. Numbers
+ * and strings in an array: "" as the name gives the value itself. */
+size_t csgi_json_count(csgi_json array);
+csgi_json csgi_json_at(csgi_json array, size_t index);
+
+/* ---- memory, log ---- */
+
+/* Memory until the call ends, zeroed. NULL: there is none, and the call has failed. */
+void *csgi_alloc(csgi_call *call, size_t size);
+
+/* A string made as printf makes it. */
+const char *csgi_format(csgi_call *call, const char *format, ...) CSGI_PRINTF(2, 3);
+
+/* Writes a line to the server's log. level: CSGI_LOG_* */
+void csgi_log(csgi_call *call, uint32_t level, const char *format, ...) CSGI_PRINTF(3, 4);
+
+/* ---- what the macros stand on; not for use by hand ---- */
+
+typedef struct csgi_route {
+    const char *name, *path;
+    csgi_handler *handler;
+    const csgi_declaration *declared; /* up to CSGI_IN_END */
+} csgi_route;
+
+typedef struct csgi_web_plugin {
+    const csgi_route *const *routes; /* up to NULL */
+    const csgi_declaration *declared;
+} csgi_web_plugin;
+
+csgi_status csgi_web_create(const csgi_web_plugin *plugin, const csgi_host *host,
+                            csgi_str config_json, void **instance);
+void csgi_web_destroy(void *instance);
+csgi_status csgi_web_lifespan(void *instance, const csgi_scope *scope, csgi_receive *receive,
+                              csgi_send *send);
+csgi_status csgi_web_serve(const csgi_route *route, void *instance, const csgi_scope *scope,
+                           csgi_receive *receive, csgi_send *send);
+
+/* Name first, so that the author's further fields follow it; "" makes sure that it is a literal. */
+#define CSGI_DECLARE_(place, kind, ...)                       \
+    {                                                         \
+        .in = (place), .type = (kind), .name = "" __VA_ARGS__ \
+    }
+
+#define CSGI_ROUTE_(handler_name, methods_text, path_text, ...)                                    \
+    static csgi_status handler_name(csgi_call *call);                                              \
+    static const char handler_name##_csgi_methods[] = "" methods_text;                             \
+    static const char handler_name##_csgi_path[] = "" path_text;                                   \
+    static const csgi_declaration handler_name##_csgi_declared[] = { __VA_ARGS__ };                \
+    static const csgi_route handler_name##_csgi_route = { #handler_name, handler_name##_csgi_path, \
+                                                          handler_name,                            \
+                                                          handler_name##_csgi_declared };          \
+    static csgi_status handler_name##_csgi_call(void *instance, const csgi_scope *scope,           \
+                                                csgi_receive *receive, csgi_send *send)            \
+    {                                                                                              \
+        return csgi_web_serve(&handler_name##_csgi_route, instance, scope, receive, send);         \
+    }                                                                                              \
+    static csgi_status handler_name(csgi_call *call)
+
+#define CSGI_WEB_PLUGIN_(name_text, version_text, summary_text, handlers, ...)                  \
+    static const csgi_endpoint csgi_web_endpoints[] = { CSGI_EACH_(CSGI_ENDPOINT_, handlers) }; \
+    static const csgi_route *const csgi_web_routes[] = { CSGI_EACH_(CSGI_ROUTE_AT_, handlers)   \
+                                                             NULL };                            \
+    static const csgi_declaration csgi_web_declared[] = { __VA_ARGS__ };                        \
+    static const csgi_web_plugin csgi_web_this_plugin = { csgi_web_routes, csgi_web_declared }; \
+    static csgi_status csgi_web_create_this(const csgi_host *host, csgi_str config_json,        \
+                                            void **instance)                                    \
+    {                                                                                           \
+        return csgi_web_create(&csgi_web_this_plugin, host, config_json, instance);             \
+    }                                                                                           \
+    static const csgi_plugin csgi_web_descriptor = { CSGI_PLUGIN_HEAD,                          \
+                                                     0,                                         \
+                                                     0,                                         \
+                                                     (uint32_t)sizeof(csgi_endpoint),           \
+                                                     CSGI_STR(name_text),                       \
+                                                     CSGI_STR(version_text),                    \
+                                                     CSGI_STR(summary_text),                    \
+                                                     csgi_web_endpoints,                        \
+                                                     sizeof(csgi_web_endpoints) /               \
+                                                         sizeof(csgi_endpoint),                 \
+                                                     csgi_web_create_this,                      \
+                                                     csgi_web_destroy,                          \
+                                                     csgi_web_lifespan,                         \
+                                                     NULL,                                      \
+                                                     NULL,                                      \
+                                                     NULL,                                      \
+                                                     NULL };                                    \
+    CSGI_PLUGIN(csgi_web_descriptor)
+
+#define CSGI_ENDPOINT_(handler_name)                                            \
+    { CSGI_STR(#handler_name),                                                  \
+      { handler_name##_csgi_path, sizeof(handler_name##_csgi_path) - 1 },       \
+      { handler_name##_csgi_methods, sizeof(handler_name##_csgi_methods) - 1 }, \
+      CSGI_HTTP,                                                                \
+      0,                                                                        \
+      handler_name##_csgi_call,                                                 \
+      NULL },
+#define CSGI_ROUTE_AT_(handler_name) &handler_name##_csgi_route,
+
+/* CSGI_EACH_(f, (a, b)) is f(a) f(b). */
+#define CSGI_EACH_(f, list)          CSGI_EACH_OF_(f, CSGI_COUNT_ list, CSGI_UNPACK_ list)
+#define CSGI_UNPACK_(...)            __VA_ARGS__
+#define CSGI_EACH_OF_(f, count, ...) CSGI_EACH_N_(f, count, __VA_ARGS__)
+#define CSGI_EACH_N_(f, count, ...)  CSGI_EACH_##count##_(f, __VA_ARGS__)
+#define CSGI_COUNT_(...)                                                                           \
+    CSGI_COUNT_N_(__VA_ARGS__, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, \
+                  15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define CSGI_COUNT_N_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, \
+                      a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32,  \
+                      count, ...)                                                                 \
+    count
+#define CSGI_EACH_1_(f, a)       f(a)
+#define CSGI_EACH_2_(f, a, ...)  f(a) CSGI_EACH_1_(f, __VA_ARGS__)
+#define CSGI_EACH_3_(f, a, ...)  f(a) CSGI_EACH_2_(f, __VA_ARGS__)
+#define CSGI_EACH_4_(f, a, ...)  f(a) CSGI_EACH_3_(f, __VA_ARGS__)
+#define CSGI_EACH_5_(f, a, ...)  f(a) CSGI_EACH_4_(f, __VA_ARGS__)
+#define CSGI_EACH_6_(f, a, ...)  f(a) CSGI_EACH_5_(f, __VA_ARGS__)
+#define CSGI_EACH_7_(f, a, ...)  f(a) CSGI_EACH_6_(f, __VA_ARGS__)
+#define CSGI_EACH_8_(f, a, ...)  f(a) CSGI_EACH_7_(f, __VA_ARGS__)
+#define CSGI_EACH_9_(f, a, ...)  f(a) CSGI_EACH_8_(f, __VA_ARGS__)
+#define CSGI_EACH_10_(f, a, ...) f(a) CSGI_EACH_9_(f, __VA_ARGS__)
+#define CSGI_EACH_11_(f, a, ...) f(a) CSGI_EACH_10_(f, __VA_ARGS__)
+#define CSGI_EACH_12_(f, a, ...) f(a) CSGI_EACH_11_(f, __VA_ARGS__)
+#define CSGI_EACH_13_(f, a, ...) f(a) CSGI_EACH_12_(f, __VA_ARGS__)
+#define CSGI_EACH_14_(f, a, ...) f(a) CSGI_EACH_13_(f, __VA_ARGS__)
+#define CSGI_EACH_15_(f, a, ...) f(a) CSGI_EACH_14_(f, __VA_ARGS__)
+#define CSGI_EACH_16_(f, a, ...) f(a) CSGI_EACH_15_(f, __VA_ARGS__)
+#define CSGI_EACH_17_(f, a, ...) f(a) CSGI_EACH_16_(f, __VA_ARGS__)
+#define CSGI_EACH_18_(f, a, ...) f(a) CSGI_EACH_17_(f, __VA_ARGS__)
+#define CSGI_EACH_19_(f, a, ...) f(a) CSGI_EACH_18_(f, __VA_ARGS__)
+#define CSGI_EACH_20_(f, a, ...) f(a) CSGI_EACH_19_(f, __VA_ARGS__)
+#define CSGI_EACH_21_(f, a, ...) f(a) CSGI_EACH_20_(f, __VA_ARGS__)
+#define CSGI_EACH_22_(f, a, ...) f(a) CSGI_EACH_21_(f, __VA_ARGS__)
+#define CSGI_EACH_23_(f, a, ...) f(a) CSGI_EACH_22_(f, __VA_ARGS__)
+#define CSGI_EACH_24_(f, a, ...) f(a) CSGI_EACH_23_(f, __VA_ARGS__)
+#define CSGI_EACH_25_(f, a, ...) f(a) CSGI_EACH_24_(f, __VA_ARGS__)
+#define CSGI_EACH_26_(f, a, ...) f(a) CSGI_EACH_25_(f, __VA_ARGS__)
+#define CSGI_EACH_27_(f, a, ...) f(a) CSGI_EACH_26_(f, __VA_ARGS__)
+#define CSGI_EACH_28_(f, a, ...) f(a) CSGI_EACH_27_(f, __VA_ARGS__)
+#define CSGI_EACH_29_(f, a, ...) f(a) CSGI_EACH_28_(f, __VA_ARGS__)
+#define CSGI_EACH_30_(f, a, ...) f(a) CSGI_EACH_29_(f, __VA_ARGS__)
+#define CSGI_EACH_31_(f, a, ...) f(a) CSGI_EACH_30_(f, __VA_ARGS__)
+#define CSGI_EACH_32_(f, a, ...) f(a) CSGI_EACH_31_(f, __VA_ARGS__)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
