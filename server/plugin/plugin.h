@@ -10,6 +10,12 @@
 
 #include "base/buffer.h"
 
+/* Limits of a descriptor. */
+#define PLUGIN_MAX_ENDPOINTS 4096
+#define PLUGIN_TEXT_MAX      4096        /* bytes of a name, path or other text */
+#define PLUGIN_STACK_MIN     (16u << 10) /* bytes; 0 is the server's default */
+#define PLUGIN_STACK_MAX     (64u << 20)
+
 typedef struct plugin plugin;
 struct plugin {
     csgi_plugin descriptor;   /* a copy of full size: what the plugin does not know is 0 */
@@ -28,14 +34,16 @@ typedef struct plugin_rules {
     void *arg;
 } plugin_rules;
 
-/* Loads a file. On failure *problem is one sentence for the user: file, what was found, what was
- * expected, what to do. CSGI_EFAIL, CSGI_ENOMEM. */
+/* Loads a file; rules NULL are all zero. On failure *problem is one sentence for the user: file,
+ * what was found, what was expected, what to do. CSGI_EFAIL, CSGI_ENOMEM. */
 csgi_status plugin_load(const char *file, const plugin_rules *rules, plugin **out, buffer *problem);
 plugin *plugin_hold(plugin *self);
 /* The last one unmaps the file (not under sanitizers). */
 void plugin_release(plugin *self);
 /* The endpoint of that name; an empty name means the only one. NULL: none, or not the only one. */
 const csgi_endpoint *plugin_find_endpoint(const plugin *self, csgi_str name);
+/* Do two of these have one name? Then CSGI_EFAIL, and *problem is a sentence naming both files. */
+csgi_status plugin_check_names(plugin *const *plugins, size_t count, buffer *problem);
 
 /* Looks at a file's bytes without mapping it: is it a shared object for this machine that exports
  * csgi_plugin_query? On failure *problem is a sentence. warnings (may be NULL) gets a line for each
