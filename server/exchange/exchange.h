@@ -40,19 +40,12 @@ typedef struct exchange_wire {
     void (*cut)(exchange *self);
 } exchange_wire;
 
-/* What the application side does for the wire. */
-typedef struct exchange_app {
-    /* The head is complete: the request fields of the exchange are set. The application side
-     * answers, now or later. */
-    void (*on_request)(void *app, exchange *self);
-} exchange_app;
-
 typedef enum exchange_phase {
     EXCHANGE_IDLE,     /* nothing said yet */
     EXCHANGE_STARTED,  /* head accepted, held back */
     EXCHANGE_FLUSHED,  /* bytes of the response are on their way */
     EXCHANGE_COMPLETE, /* the response has ended well */
-    EXCHANGE_CUT       /* disconnected, or cut */
+    EXCHANGE_CUT       /* cut by us, or let go by the wire before its end */
 } exchange_phase;
 
 /* Space for a request's head and the app's small allocations, before the heap is asked. */
@@ -61,6 +54,9 @@ typedef enum exchange_phase {
 #define EXCHANGE_INBOX_HIGH ((size_t)65536)
 /* A send suspends while more than this waits for the kernel. */
 #define EXCHANGE_OUTBOX_HIGH ((size_t)65536)
+/* A larger piece of body is written in slices of this size, each when the one before has drained.
+ */
+#define EXCHANGE_SLICE ((size_t)262144)
 /* After a disconnect the task may go on for this long before it is cancelled. */
 #define EXCHANGE_GRACE_MS 3000u
 
@@ -71,7 +67,11 @@ struct exchange {
     csgi_str path;                  /* decoded: valid UTF-8, no NUL */
     csgi_fields headers;            /* names in lower case */
     bool has_body;                  /* framing says that a body follows (perhaps an empty one) */
-    const address *client, *server; /* the connection's */
+    const address *client, *server; /* the connection's; NULL once the wire has let go */
+    /* The same, for as long as the exchange lives: an address or a Unix socket's path, in the
+     * arena. Port 0: a path, or nothing. */
+    csgi_str client_host, server_host;
+    uint32_t client_port, server_port;
 
     /* For the access log: set as things become known. */
     csgi_str app_name, endpoint_name, route_pattern;
@@ -90,10 +90,16 @@ struct exchange {
     void *app_call;   /* the application side's own; NULL once released */
     int references;
     buffer inbox, lent; /* arriving; borrowed by the application until it receives again */
-    bool body_ended, body_reported, body_wanted, disconnected, draining;
+    bool body_ended, body_reported, body_wanted;
+    bool wire_waits;      /* the wire was told to stop reading */
+    bool half_closed;     /* the client sends no more; it may still read */
+    bool disconnected;    /* sends fail, receive yields disconnect */
+    bool disconnect_told; /* receive has said so once: from then on it is slowed down */
+    bool length_broken;   /* the held-back head and its body did not agree: see exchange_body */
     csgi_fields trailers;
     task_wait *receiver;
-    list_node senders; /* who waits to send, in order of the calls; the first one is sending */
+    bool sending;      /* someone is inside start or body */
+    list_node senders; /* who waits for that to end, in order of the calls */
     task_wait *drain_waiter;
     task *task; /* the application's, to be cancelled some time after a disconnect */
     timer grace;
@@ -105,6 +111,8 @@ struct exchange {
 
 /* From the pool; the wire's reference. NULL: no memory. */
 exchange *exchange_new(loop *loop, const exchange_wire *wire, void *wire_owner);
+/* Sets client, server and the texts made of them. CSGI_ENOMEM. */
+csgi_status exchange_set_ends(exchange *self, const address *client, const address *server);
 /* The wire lets go: wire_owner becomes NULL, and what the application still says is answered
  * CSGI_EDISCONNECTED (unless complete). */
 void exchange_wire_release(exchange *self);
@@ -116,6 +124,11 @@ void exchange_push_end(exchange *self, csgi_fields trailers);
 /* The client is gone, or its body will not be whole: receive yields disconnect, sends fail, the
  * task is cancelled after the grace. */
 void exchange_push_disconnect(exchange *self);
+/* The client will send no more, after a whole request; most often it is gone, but a client that has
+ * shut down only its sending half still reads. So receive yields disconnect (after what is left of
+ * the body) and the grace runs, but sends go on until a write fails or the application has been
+ * told by receive. */
+void exchange_push_half_close(exchange *self);
 /* The kernel took all: a suspended sender goes on. */
 void exchange_push_drained(exchange *self);
 /* Frees the pool's memory. */
@@ -137,21 +150,30 @@ csgi_status exchange_receive(exchange *self, exchange_received *kind, csgi_str *
  * then says which. [suspends] */
 csgi_status exchange_start(exchange *self, uint32_t status, csgi_fields headers, const char **why);
 /* Body bytes in order of the calls; suspends above EXCHANGE_OUTBOX_HIGH. CSGI_ESTATE: not started,
- * or complete. CSGI_EINVAL: more than the declared length, or the last piece came short of it (the
- * response is then cut). CSGI_EDISCONNECTED, CSGI_ECANCELED. [suspends] */
+ * or complete. CSGI_EINVAL: more than the declared length, or the last piece came short of it. The
+ * piece is then refused; a response whose bytes are on their way is cut, one that is still held
+ * back becomes a 500 that closes the connection, unless the application corrects itself.
+ * CSGI_EDISCONNECTED, CSGI_ECANCELED. [suspends] */
 csgi_status exchange_body(exchange *self, csgi_str bytes, bool more, const char **why);
 /* The application is done, whatever it did: before the first byte a 500 is sent; a response that
  * has not ended is cut. */
 void exchange_conclude(exchange *self);
 
-/* A whole response made by the server: {"detail": "..."} as JSON, with further headers. Replaces a
- * held-back head. May be called outside a task; ignored when bytes are already on their way. */
+/* A whole response made by the server: {"detail":"..."} as JSON, with further headers. Replaces a
+ * held-back head. May be called outside a task; ignored when bytes are already on their way, and
+ * when the client is gone. An application that still runs sees a disconnect. */
 void exchange_reply_error(exchange *self, uint32_t status, const char *detail,
                           csgi_fields more_headers);
 /* Likewise with any body. */
 void exchange_reply(exchange *self, uint32_t status, csgi_fields headers, csgi_str body);
 
+/* ---- what HTTP says, whatever its version ---- */
+
 /* The standard phrase of a status ("OK", "Not Found"); "Unknown" for others. */
 const char *http_reason_phrase(uint32_t status);
+/* Percent-decodes a path into the arena, NUL-terminated; without escapes raw itself is the result.
+ * CSGI_EINVAL: a bad escape, an encoded NUL, or no UTF-8 after decoding; *why is a sentence for the
+ * client. CSGI_ENOMEM. */
+csgi_status http_decode_path(arena *arena, csgi_str raw, csgi_str *path, const char **why);
 
 #endif

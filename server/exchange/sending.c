@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT
+ * The sending half of an exchange: the order of senders, what may be sent when, back-pressure, and
+ * the responses that the server makes itself. */
+#include "exchange/exchange.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/str.h"
+#include "exchange/exchange_inside.h"
+
+/* ---- whose turn it is ---- */
+
+typedef struct waiting_sender {
+    list_node node;
+    task_wait wait;
+} waiting_sender;
+
+/* Passes the turn on. */
+static void leave(exchange *self)
+{
+    list_node *next = list_pop(&self->senders);
+
+    if (next)
+        task_wake(&CONTAINER_OF(next, waiting_sender, node)->wait, CSGI_OK);
+    else
+        self->sending = false;
+}
+
+/* [suspends] */
+static csgi_status wait_for_turn(exchange *self)
+{
+    waiting_sender me;
+    csgi_status status;
+
+    task_wait_begin(self->loop, &me.wait);
+    list_append(&self->senders, &me.node);
+    status = task_wait_end(&me.wait);
+    if (!me.wait.woken)
+        list_remove(&me.node);
+    else if (status)
+        leave(self); /* cancelled with the turn already ours */
+    return status;
+}
+
+/* Waits until those who called before have ended. [suspends] */
+static csgi_status enter(exchange *self)
+{
+    if (self->sending) return wait_for_turn(self);
+    self->sending = true;
+    return CSGI_OK;
+}
+
+/* A sender that does not listen is slowed down. [suspends] */
+static csgi_status end_send(exchange *self, csgi_status status)
+{
+    if (status == CSGI_EDISCONNECTED) task_penalty(self->loop, "sends after the client is gone");
+    return status;
+}
+
+static csgi_status refuse(const char **why, csgi_status status, const char *text)
+{
+    *why = text;
+    return status;
+}
+
+static bool is_gone(const exchange *self)
+{
+    return self->disconnected || !self->wire_owner || self->phase == EXCHANGE_CUT;
+}
+
+/* ---- the head ---- */
+
+static csgi_status refuse_field(exchange *self, csgi_field field, const char *problem,
+                                const char **why)
+{
+    csgi_str text = arena_printf(&self->arena, "header \"%.*s\": %s",
+                                 field.name.len > 64 ? 64 : (int)field.name.len,
+                                 field.name.ptr ? field.name.ptr : "", problem);
+
+    return refuse(why, CSGI_EINVAL, text.ptr ? text.ptr : problem);
+}
+
+/* Looks at every field as RFC 9110 section 5 does, and finds the declared length. */
+static csgi_status check_fields(exchange *self, csgi_fields fields, bool *has_length,
+                                uint64_t *length, const char **why)
+{
+    *has_length = false;
+    for (size_t i = 0; i < fields.count; i++) {
+        csgi_field field = fields.items[i];
+
+        if (!str_is_token(field.name))
+            return refuse_field(self, field, "the name is no token (RFC 9110 section 5.6.2)", why);
+        if (!str_is_field_value(field.value))
+            return refuse_field(self, field, "the value has control characters", why);
+        if (!str_eq_nocase(field.name, STR("content-length"))) continue;
+        if (*has_length) return refuse_field(self, field, "given twice", why);
+        if (!str_parse_u64(str_trim(field.value), length))
+            return refuse_field(self, field, "the value is no number", why);
+        *has_length = true;
+    }
+    return CSGI_OK;
+}
+
+/* Gives a head to the wire. Cuts when the wire cannot take it. */
+static csgi_status start_wire(exchange *self, uint32_t status, csgi_fields headers, bool has_length,
+                              uint64_t length)
+{
+    csgi_status failed;
+
+    self->status = status;
+    self->has_declared_length = has_length;
+    self->declared_length = has_length ? length : 0;
+    self->body_bytes = self->body_bytes_sent = 0;
+    failed = self->wire->start(self, status, headers);
+    if (!failed) self->phase = EXCHANGE_STARTED;
+    return failed;
+}
+
+static csgi_status start_in_turn(exchange *self, uint32_t status, csgi_fields headers,
+                                 const char **why)
+{
+    bool has_length;
+    uint64_t length = 0;
+    csgi_status failed;
+
+    if (is_gone(self)) return CSGI_EDISCONNECTED;
+    if (self->phase == EXCHANGE_COMPLETE)
+        return refuse(why, CSGI_ESTATE, "the response is complete");
+    if (self->phase != EXCHANGE_IDLE)
+        return refuse(why, CSGI_ESTATE, "the response has already started");
+    if (status < 200 || status > 999)
+        return refuse(why, CSGI_EINVAL, "the status is not between 200 and 999");
+    failed = check_fields(self, headers, &has_length, &length, why);
+    return failed ? failed : start_wire(self, status, headers, has_length, length);
+}
+
+csgi_status exchange_start(exchange *self, uint32_t status, csgi_fields headers, const char **why)
+{
+    csgi_status failed = enter(self);
+
+    *why = "";
+    if (failed) return failed;
+    failed = start_in_turn(self, status, headers, why);
+    leave(self);
+    return end_send(self, failed);
+}
+
+/* ---- the body ---- */
+
+static void cut(exchange *self)
+{
+    self->phase = EXCHANGE_CUT;
+    exchange_disconnect(self);
+    if (self->wire_owner) self->wire->cut(self);
+}
+
+/* Hands bytes to the wire, which lets go of the exchange if they are the last. */
+static csgi_status deliver(exchange *self, csgi_str bytes, bool last)
+{
+    csgi_status status;
+
+    self->phase = last ? EXCHANGE_COMPLETE : EXCHANGE_FLUSHED;
+    self->body_bytes += bytes.len;
+    if (!exchange_is_bodyless(self)) self->body_bytes_sent += bytes.len;
+    status = self->wire->body(self, bytes, last);
+    if (status) {
+        cut(self);
+    } else if (last) {
+        timer_stop(self->loop, &self->grace);
+        exchange_wake_receiver(self);
+    }
+    return status;
+}
+
+/* [suspends] */
+static csgi_status wait_until_drained(exchange *self)
+{
+    while (!is_gone(self) && self->wire->queued(self) > EXCHANGE_OUTBOX_HIGH) {
+        task_wait wait;
+        csgi_status status;
+
+        task_wait_begin(self->loop, &wait);
+        self->drain_waiter = &wait;
+        status = task_wait_end(&wait);
+        self->drain_waiter = NULL;
+        if (status) return status;
+    }
+    return is_gone(self) ? CSGI_EDISCONNECTED : CSGI_OK;
+}
+
+static csgi_status deliver_in_slices(exchange *self, csgi_str bytes, bool more)
+{
+    csgi_status status;
+
+    while (bytes.len > EXCHANGE_SLICE) {
+        status = deliver(self, str_slice(bytes, 0, EXCHANGE_SLICE), false);
+        if (!status && (status = wait_until_drained(self))) {
+            /* The rest of this piece will never come: nothing may follow. */
+            if (self->phase == EXCHANGE_FLUSHED) cut(self);
+        }
+        if (status) return status;
+        bytes = str_slice(bytes, EXCHANGE_SLICE, SIZE_MAX);
+    }
+    status = deliver(self, bytes, !more);
+    return status || !more ? status : wait_until_drained(self);
+}
+
+/* Does a piece of that length agree with the declared one? */
+static csgi_status check_length(exchange *self, size_t len, bool more, const char **why)
+{
+    uint64_t left = self->declared_length - self->body_bytes;
+
+    if (!self->has_declared_length || exchange_is_bodyless(self)) return CSGI_OK;
+    if (len > left)
+        *why = "the body is longer than its Content-Length";
+    else if (!more && len < left)
+        *why = "the body is shorter than its Content-Length";
+    else
+        return CSGI_OK;
+    if (self->phase == EXCHANGE_STARTED)
+        self->length_broken = true;
+    else
+        cut(self);
+    return CSGI_EINVAL;
+}
+
+static csgi_status body_in_turn(exchange *self, csgi_str bytes, bool more, const char **why)
+{
+    csgi_status status;
+
+    if (is_gone(self)) return CSGI_EDISCONNECTED;
+    if (self->phase == EXCHANGE_IDLE)
+        return refuse(why, CSGI_ESTATE, "the response has not started");
+    if (self->phase == EXCHANGE_COMPLETE)
+        return refuse(why, CSGI_ESTATE, "the response is complete");
+    if ((status = check_length(self, bytes.len, more, why))) return status;
+    self->length_broken = false;
+    if (self->phase == EXCHANGE_STARTED && !more && !self->has_declared_length &&
+        (bytes.len || !exchange_is_bodyless(self))) {
+        self->has_declared_length = true;
+        self->declared_length = bytes.len;
+    }
+    return deliver_in_slices(self, bytes, more);
+}
+
+csgi_status exchange_body(exchange *self, csgi_str bytes, bool more, const char **why)
+{
+    csgi_status failed = enter(self);
+
+    *why = "";
+    if (failed) return failed;
+    failed = body_in_turn(self, bytes, more, why);
+    leave(self);
+    return end_send(self, failed);
+}
+
+/* ---- the server's own ---- */
+
+void exchange_reply(exchange *self, uint32_t status, csgi_fields headers, csgi_str body)
+{
+    bool has_length;
+    uint64_t length;
+    const char *why;
+
+    if (is_gone(self) || self->phase >= EXCHANGE_FLUSHED) return;
+    exchange_hold(self);
+    if (self->phase == EXCHANGE_STARTED) self->wire->unstart(self);
+    self->phase = EXCHANGE_IDLE;
+    if (check_fields(self, headers, &has_length, &length, &why)) headers = (csgi_fields){ 0 };
+    if (start_wire(self, status, headers, true, body.len))
+        cut(self);
+    else
+        deliver(self, body, true);
+    exchange_disconnect(self);
+    exchange_drop(self);
+}
+
+/* Writes text as the inside of a JSON string; out has room for 6 bytes for each. */
+static size_t escape_json(char *out, const char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t len = 0;
+
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c == '"' || c == '\\') {
+            out[len++] = '\\';
+            out[len++] = (char)c;
+        } else if (c < 0x20 || c == 0x7f) {
+            memcpy(out + len, "\\u00", 4);
+            out[len + 4] = digits[c >> 4];
+            out[len + 5] = digits[c & 15];
+            len += 6;
+        } else {
+            out[len++] = (char)c;
+        }
+    }
+    return len;
+}
+
+static csgi_str make_error_body(exchange *self, const char *detail)
+{
+    static const char head[] = "{\"detail\":\"", tail[] = "\"}";
+    char *body = arena_alloc(&self->arena, sizeof head + sizeof tail + 6 * strlen(detail), 1);
+    size_t len = sizeof head - 1;
+
+    if (!body || !str_is_utf8(str_from(detail))) return STR("{\"detail\":\"Error\"}");
+    memcpy(body, head, len);
+    len += escape_json(body + len, detail);
+    memcpy(body + len, tail, sizeof tail - 1);
+    return (csgi_str){ body, len + sizeof tail - 1 };
+}
+
+void exchange_reply_error(exchange *self, uint32_t status, const char *detail,
+                          csgi_fields more_headers)
+{
+    static const csgi_field content_type = { CSGI_STR("content-type"), CSGI_STR("application/json"),
+                                             0, 0 };
+    csgi_field *fields;
+
+    if (is_gone(self) || self->phase >= EXCHANGE_FLUSHED) return;
+    fields = arena_alloc(&self->arena, (more_headers.count + 1) * sizeof *fields, 0);
+    if (!fields) {
+        exchange_reply(self, status, (csgi_fields){ 0 }, STR(""));
+        return;
+    }
+    fields[0] = content_type;
+    if (more_headers.count)
+        memcpy(fields + 1, more_headers.items, more_headers.count * sizeof *fields);
+    exchange_reply(self, status, (csgi_fields){ fields, more_headers.count + 1 },
+                   make_error_body(self, detail));
+}
+
+void exchange_conclude(exchange *self)
+{
+    static const csgi_field closing = { CSGI_STR("connection"), CSGI_STR("close"), 0, 0 };
+
+    if (!self->wire_owner || self->phase >= EXCHANGE_COMPLETE) return;
+    if (self->phase == EXCHANGE_FLUSHED || is_gone(self)) {
+        cut(self);
+        return;
+    }
+    exchange_reply_error(self, 500, "Internal Server Error",
+                         (csgi_fields){ &closing, self->length_broken ? 1 : 0 });
+}
