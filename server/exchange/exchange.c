@@ -114,31 +114,13 @@ exchange *exchange_new(loop *runner, const exchange_wire *wire, void *wire_owner
     self->loop = runner;
     self->wire = wire;
     self->wire_owner = wire_owner;
-    self->references = 1;
+    self->references = 2;
     self->phase = EXCHANGE_IDLE;
     list_init(&self->senders);
     list_init(&self->node);
     timer_init(&self->grace, on_grace_due);
     arena_init(&self->arena, self->memory, sizeof self->memory);
     return self;
-}
-
-static csgi_status copy_end(arena *into, const address *from, csgi_str *host, uint32_t *port)
-{
-    *host = arena_copy_str(into, str_from(from->host));
-    *port = from->port;
-    return host->ptr ? CSGI_OK : CSGI_ENOMEM;
-}
-
-csgi_status exchange_set_ends(exchange *self, const address *client, const address *server)
-{
-    csgi_status status = copy_end(&self->arena, client, &self->client_host, &self->client_port);
-
-    if (!status) status = copy_end(&self->arena, server, &self->server_host, &self->server_port);
-    if (status) return status;
-    self->client = client;
-    self->server = server;
-    return CSGI_OK;
 }
 
 void exchange_wire_release(exchange *self)
@@ -194,20 +176,19 @@ void exchange_push_drained(exchange *self)
 
 void exchange_app_hold(exchange *self, void *app_call, task *runner)
 {
-    CHECK(!self->app_call && app_call);
+    CHECK(!self->app_released);
     self->app_call = app_call;
     self->task = runner;
-    exchange_hold(self);
     if (self->disconnected || self->half_closed) start_grace(self);
 }
 
 void exchange_app_release(exchange *self)
 {
-    CHECK(self->app_call);
-    exchange_conclude(self);
-    timer_stop(self->loop, &self->grace);
-    self->app_call = NULL;
+    CHECK(!self->app_released);
+    self->app_released = true;
     self->task = NULL;
+    timer_stop(self->loop, &self->grace);
+    exchange_conclude(self);
     exchange_drop(self);
 }
 

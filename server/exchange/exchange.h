@@ -68,10 +68,6 @@ struct exchange {
     csgi_fields headers;            /* names in lower case */
     bool has_body;                  /* framing says that a body follows (perhaps an empty one) */
     const address *client, *server; /* the connection's; NULL once the wire has let go */
-    /* The same, for as long as the exchange lives: an address or a Unix socket's path, in the
-     * arena. Port 0: a path, or nothing. */
-    csgi_str client_host, server_host;
-    uint32_t client_port, server_port;
 
     /* For the access log: set as things become known. */
     csgi_str app_name, endpoint_name, route_pattern;
@@ -87,7 +83,7 @@ struct exchange {
     loop *loop;
     const exchange_wire *wire;
     void *wire_owner; /* the connection; NULL once released */
-    void *app_call;   /* the application side's own; NULL once released */
+    void *app_call;   /* the application side's own */
     int references;
     buffer inbox, lent; /* arriving; borrowed by the application until it receives again */
     bool body_ended, body_reported, body_wanted;
@@ -98,6 +94,7 @@ struct exchange {
     bool length_broken;   /* the held-back head and its body did not agree: see exchange_body */
     csgi_fields trailers;
     task_wait *receiver;
+    bool app_released;
     bool sending;      /* someone is inside start or body */
     list_node senders; /* who waits for that to end, in order of the calls */
     task_wait *drain_waiter;
@@ -109,10 +106,10 @@ struct exchange {
 
 /* ---- for the wire ---- */
 
-/* From the pool; the wire's reference. NULL: no memory. */
+/* From the pool, with both references: the wire's, and the application side's, which on_request
+ * hands up (a wire that refuses the request itself calls exchange_app_release too). NULL: no
+ * memory. */
 exchange *exchange_new(loop *loop, const exchange_wire *wire, void *wire_owner);
-/* Sets client, server and the texts made of them. CSGI_ENOMEM. */
-csgi_status exchange_set_ends(exchange *self, const address *client, const address *server);
 /* The wire lets go: wire_owner becomes NULL, and what the application still says is answered
  * CSGI_EDISCONNECTED (unless complete). */
 void exchange_wire_release(exchange *self);
@@ -136,7 +133,9 @@ void exchange_pool_clear(void);
 
 /* ---- for the application side ---- */
 
+/* Says which task answers, so that it can be cancelled after a disconnect. */
 void exchange_app_hold(exchange *self, void *app_call, task *task);
+/* The application side lets go; concludes first. Once. */
 void exchange_app_release(exchange *self);
 
 typedef enum exchange_received { EXCHANGE_GOT_BODY, EXCHANGE_GOT_DISCONNECT } exchange_received;

@@ -154,9 +154,8 @@ static csgi_status set_request(exchange *made, const memory_request *from)
         return CSGI_EINVAL;
     if ((status = http_decode_path(into, made->raw_path, &made->path, &why))) return status;
     if ((status = copy_fields(into, from->headers, &made->headers))) return status;
-    status = exchange_set_ends(made, from->client ? from->client : &unnamed,
-                               from->server ? from->server : &unnamed);
-    if (status) return status;
+    made->client = from->client ? from->client : &unnamed;
+    made->server = from->server ? from->server : &unnamed;
     made->has_body = from->body.len > 0;
     made->began_ms = loop_now_ms(made->loop);
     exchange_push_body(made, from->body.ptr, from->body.len);
@@ -184,7 +183,10 @@ csgi_status memory_call_new(loop *runner, const memory_request *request, memory_
     return CSGI_OK;
 
 fail:
-    if (self->exchange) exchange_wire_release(self->exchange);
+    if (self->exchange) {
+        exchange_wire_release(self->exchange);
+        exchange_app_release(self->exchange);
+    }
     free(self);
     return status;
 }
