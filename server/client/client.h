@@ -13,11 +13,12 @@
 typedef struct client client;
 
 typedef struct client_options {
-    size_t max_idle_per_origin; /* 0: 64 */
+    size_t max_idle_per_origin; /* 0: 1024; the one unused for longest is closed */
     uint64_t idle_ms;           /* an idle connection is closed after it; 0: 30 s */
 } client_options;
 
-/* How many there are, for tests and the metrics. */
+/* How many there are now, for tests and the metrics: connections (idle ones included), and fetches
+ * that have not returned. */
 typedef struct client_counts {
     size_t connections, idle, requests;
 } client_counts;
@@ -29,7 +30,9 @@ void client_close(client *self);
 client_counts client_get_counts(const client *self);
 
 /* As csgi_client_extension.fetch for http and http+unix URLs; on failure *why is a sentence that
- * names the URL's origin. [suspends] */
+ * names the URL's origin. CSGI_ESTATE: after client_close. A request that is not idempotent
+ * (RFC 9110 section 9.2.2: POST, PATCH) is not sent twice, unless its first connection took none of
+ * it. [suspends] */
 csgi_status client_fetch(client *self, arena *arena, const csgi_client_request *request,
                          const csgi_client_response **response, buffer *why);
 

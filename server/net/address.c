@@ -12,6 +12,9 @@
 
 #include "base/check.h"
 
+_Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
+               "the port stands at the same place in both");
+
 struct resolving {
     uv_getaddrinfo_t request;
     resolve_fn on_done; /* NULL: given up */
@@ -104,6 +107,13 @@ csgi_status address_from_path(address *self, const char *path)
     return CSGI_OK;
 }
 
+void address_set_port(address *self, uint32_t port)
+{
+    CHECK(!address_is_unix(self));
+    self->port = port;
+    self->as.ipv4.sin_port = htons((uint16_t)port);
+}
+
 bool address_is_unix(const address *self)
 {
     return self->as.any.sa_family == AF_UNIX;
@@ -130,9 +140,7 @@ static address *copy_addresses(const resolving *self, const struct addrinfo *lis
 
         if (info->ai_family != AF_INET && info->ai_family != AF_INET6) continue;
         address_from_sockaddr(each, info->ai_addr, info->ai_addrlen);
-        each->port = self->port;
-        /* The port stands at the same place in both. */
-        each->as.ipv4.sin_port = htons((uint16_t)self->port);
+        address_set_port(each, self->port);
         ++*count;
     }
     return found;

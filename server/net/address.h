@@ -30,6 +30,8 @@ void address_from_sockaddr(address *self, const struct sockaddr *from, socklen_t
 csgi_status address_from_ip(address *self, const char *host, uint32_t port);
 /* CSGI_EINVAL: too long, or empty. */
 csgi_status address_from_path(address *self, const char *path);
+/* Of an IP address. */
+void address_set_port(address *self, uint32_t port);
 bool address_is_unix(const address *self);
 /* Appends "127.0.0.1:80", "[::1]:80" or the path. */
 csgi_status address_print(const address *self, buffer *out);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ * The head of an outbound request (RFC 9112 section 3). */
+#include "client/request.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/str.h"
+
+/* Framing and connections are the client's business. */
+static const csgi_str own_fields[] = {
+    CSGI_STR("host"),
+    CSGI_STR("content-length"),
+    CSGI_STR("connection"),
+    CSGI_STR("transfer-encoding"),
+};
+
+static bool is_one_of(csgi_str text, const csgi_str *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq(text, list[i])) return true;
+    }
+    return false;
+}
+
+static csgi_status check_field(const csgi_field *field, request_facts *facts, buffer *why)
+{
+    if (!str_is_token(field->name)) {
+        buffer_printf(why, "the header name '%.*s' is malformed", STR_ARG(field->name));
+        return CSGI_EINVAL;
+    }
+    if (!str_is_field_value(field->value)) {
+        buffer_printf(why, "the value of header %.*s has control bytes", STR_ARG(field->name));
+        return CSGI_EINVAL;
+    }
+    for (size_t i = 0; i < COUNT_OF(own_fields); i++) {
+        if (str_eq_nocase(field->name, own_fields[i])) {
+            buffer_printf(why, "the header %.*s is set by the client itself; leave it out",
+                          STR_ARG(field->name));
+            return CSGI_EINVAL;
+        }
+    }
+    if (str_eq_nocase(field->name, STR("user-agent"))) facts->has_user_agent = true;
+    if (str_eq_nocase(field->name, STR("accept"))) facts->has_accept = true;
+    return CSGI_OK;
+}
+
+static csgi_status check_method(const csgi_client_request *self, request_facts *facts, buffer *why)
+{
+    static const csgi_str idempotent[] = { CSGI_STR("GET"),     CSGI_STR("HEAD"),
+                                           CSGI_STR("PUT"),     CSGI_STR("DELETE"),
+                                           CSGI_STR("OPTIONS"), CSGI_STR("TRACE") };
+    static const csgi_str with_body[] = { CSGI_STR("POST"), CSGI_STR("PUT"), CSGI_STR("PATCH") };
+
+    facts->method = self->method.len ? self->method : STR("GET");
+    if (!str_is_token(facts->method)) {
+        buffer_printf(why, "the method '%.*s' is malformed", STR_ARG(facts->method));
+        return CSGI_EINVAL;
+    }
+    if (str_eq(facts->method, STR("CONNECT"))) {
+        buffer_printf(why, "the method CONNECT is not supported");
+        return CSGI_EINVAL;
+    }
+    facts->is_head = str_eq(facts->method, STR("HEAD"));
+    facts->is_idempotent = is_one_of(facts->method, idempotent, COUNT_OF(idempotent));
+    facts->has_length =
+        self->body.len > 0 || is_one_of(facts->method, with_body, COUNT_OF(with_body));
+    return CSGI_OK;
+}
+
+csgi_status request_check(const csgi_client_request *self, request_facts *out, buffer *why)
+{
+    request_facts facts = { .is_head = false };
+    csgi_status status;
+
+    if (!CSGI_HAS(self, csgi_client_request, max_response_size)) {
+        buffer_printf(why, "the request's size is %u, not sizeof(csgi_client_request)", self->size);
+        return CSGI_EINVAL;
+    }
+    if ((self->headers.count && !self->headers.items) || (self->body.len && !self->body.ptr)) {
+        buffer_printf(why, "the request's %s is a null pointer",
+                      self->headers.items ? "body" : "headers or body");
+        return CSGI_EINVAL;
+    }
+    status = check_method(self, &facts, why);
+    for (size_t i = 0; status == CSGI_OK && i < self->headers.count; i++)
+        status = check_field(&self->headers.items[i], &facts, why);
+    if (status == CSGI_OK) *out = facts;
+    return status;
+}
+
+/* ---- printing ---- */
+
+typedef struct printer {
+    char *at;
+    size_t left;
+    bool full;
+} printer;
+
+static void add(printer *self, csgi_str text)
+{
+    if (text.len > self->left) self->full = true;
+    if (self->full || text.len == 0) return;
+    memcpy(self->at, text.ptr, text.len);
+    self->at += text.len;
+    self->left -= text.len;
+}
+
+size_t request_print_head(const csgi_client_request *self, const request_facts *facts,
+                          const url *to, char *memory, size_t size)
+{
+    printer out = { memory, size, false };
+    char length[48];
+    int length_len;
+
+    add(&out, facts->method);
+    add(&out, to->needs_slash ? STR(" /") : STR(" "));
+    add(&out, to->target);
+    add(&out, STR(" HTTP/1.1\r\nHost: "));
+    add(&out, to->authority);
+    add(&out, STR("\r\n"));
+    if (!facts->has_user_agent) add(&out, STR("User-Agent: capricorn/" CAPRICORN_VERSION "\r\n"));
+    if (!facts->has_accept) add(&out, STR("Accept: */*\r\n"));
+    if (facts->has_length) {
+        length_len = snprintf(length, sizeof length, "Content-Length: %zu\r\n", self->body.len);
+        add(&out, (csgi_str){ length, (size_t)length_len });
+    }
+    for (size_t i = 0; i < self->headers.count; i++) {
+        add(&out, self->headers.items[i].name);
+        add(&out, STR(": "));
+        add(&out, self->headers.items[i].value);
+        add(&out, STR("\r\n"));
+    }
+    add(&out, STR("\r\n"));
+    return out.full ? 0 : (size_t)(out.at - memory);
+}

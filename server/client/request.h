@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * The head of an outbound request: checking what the caller gave, and the bytes of it. No I/O. */
+#ifndef CAPRICORN_CLIENT_REQUEST_H
+#define CAPRICORN_CLIENT_REQUEST_H
+
+#include <csgi/ext/draft/client.h>
+
+#include "base/buffer.h"
+#include "client/url.h"
+
+/* What the checks find out, so that it is looked at once. */
+typedef struct request_facts {
+    csgi_str method;
+    bool is_head, is_idempotent; /* RFC 9110 section 9.2.2: may be sent again unasked */
+    bool has_user_agent, has_accept, has_length;
+} request_facts;
+
+/* CSGI_EINVAL: *why gets what is wrong. */
+csgi_status request_check(const csgi_client_request *self, request_facts *out, buffer *why);
+/* Writes the head into the memory; its length, or 0 when it does not fit. */
+size_t request_print_head(const csgi_client_request *self, const request_facts *facts,
+                          const url *to, char *memory, size_t size);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ * URLs of outbound requests (RFC 3986), strictly: what is not sure to mean the same to the other
+ * server is refused. */
+#include "client/url.h"
+
+#include <string.h>
+#include <sys/un.h>
+
+#include "base/str.h"
+
+static bool is_alnum(char c)
+{
+    c = char_lower(c);
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* Printable ASCII without what RFC 3986 has no place for; escapes whole. */
+static bool is_target(csgi_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (c <= ' ' || c >= 0x7f || memchr("\"<>\\^`{|}", c, 9)) return false;
+        if (c == '%' &&
+            (text.len - i < 3 || char_hex(text.ptr[i + 1]) < 0 || char_hex(text.ptr[i + 2]) < 0))
+            return false;
+    }
+    return true;
+}
+
+static bool is_name(csgi_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_alnum(text.ptr[i]) && !memchr("-._", text.ptr[i], 3)) return false;
+    }
+    return text.len > 0 && text.len <= URL_HOST_MAX;
+}
+
+static bool is_ipv6(csgi_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (char_hex(text.ptr[i]) < 0 && text.ptr[i] != ':' && text.ptr[i] != '.') return false;
+    }
+    return text.len >= 2 && text.len <= 45 && str_find_char(text, ':') < text.len;
+}
+
+static void set_host(url *self, csgi_str host)
+{
+    memcpy(self->host, host.ptr, host.len);
+    self->host[host.len] = '\0';
+}
+
+/* "host", "host:port", "[::1]:port". */
+static const char *parse_authority(csgi_str text, url *self)
+{
+    bool bracketed = text.len && text.ptr[0] == '[';
+    size_t end = str_find_char(text, bracketed ? ']' : ':');
+    csgi_str host = str_slice(text, bracketed, end - bracketed), rest;
+    uint64_t port = 80;
+
+    if (str_find_char(text, '@') < text.len) return "user information is not supported";
+    if (bracketed && end == text.len) return "the host's bracket is not closed";
+    if (host.len == 0) return "it has no host";
+    if (bracketed ? !is_ipv6(host) : !is_name(host)) return "its host is malformed";
+    rest = str_slice(text, end + bracketed, text.len);
+    if (rest.len) {
+        csgi_str digits = str_slice(rest, 1, rest.len);
+
+        if (rest.ptr[0] != ':' || digits.len > 5 || !str_parse_u64(digits, &port) || port == 0 ||
+            port > UINT16_MAX)
+            return "its port is not a number from 1 to 65535";
+    }
+    set_host(self, host);
+    self->port = (uint32_t)port;
+    self->authority = text;
+    return NULL;
+}
+
+static const char *parse_socket(csgi_str text, url *self)
+{
+    char path[URL_HOST_MAX + 1];
+    csgi_str decoded = { path, 0 };
+
+    if (text.len > 3 * sizeof((struct sockaddr_un *)0)->sun_path)
+        return "its socket's path is too long";
+    if (text.len > sizeof path) return "its socket's path is too long";
+    if (!str_percent_decode(text, path, &decoded.len)) return "its host has a malformed escape";
+    if (decoded.len == 0 || path[0] != '/')
+        return "its host is no absolute path of a socket (http+unix://%2Frun%2Fx.sock/)";
+    if (memchr(path, '\0', decoded.len)) return "its socket's path has a NUL";
+    if (decoded.len >= sizeof((struct sockaddr_un *)0)->sun_path)
+        return "its socket's path is too long";
+    set_host(self, decoded);
+    self->is_unix = true;
+    self->authority = STR("localhost");
+    return NULL;
+}
+
+static bool has_scheme(csgi_str text, csgi_str scheme)
+{
+    return str_eq_nocase(str_slice(text, 0, scheme.len), scheme);
+}
+
+static size_t end_of_authority(csgi_str text, size_t start)
+{
+    while (start < text.len && !memchr("/?#", text.ptr[start], 3))
+        start++;
+    return start;
+}
+
+csgi_status url_parse(csgi_str text, url *out, const char **why)
+{
+    bool is_unix = has_scheme(text, STR("http+unix://"));
+    size_t start = is_unix ? 12 : 7, end;
+    url found = { .port = 0 };
+    const char *wrong;
+
+    if (!is_unix && !has_scheme(text, STR("http://"))) {
+        *why = has_scheme(text, STR("https://"))
+                   ? "https is not supported yet"
+                   : "it begins with neither http:// nor http+unix://";
+        return CSGI_EINVAL;
+    }
+    end = end_of_authority(text, start);
+    found.origin = str_slice(text, 0, end);
+    found.target = str_slice(text, end, text.len);
+    found.needs_slash = found.target.len == 0 || found.target.ptr[0] != '/';
+    wrong = is_unix ? parse_socket(str_slice(text, start, end - start), &found)
+                    : parse_authority(str_slice(text, start, end - start), &found);
+    if (!wrong && str_find_char(found.target, '#') < found.target.len)
+        wrong = "it has a fragment, which is not sent to servers";
+    if (!wrong && !is_target(found.target))
+        wrong = "its path or query has bytes that must be percent-encoded";
+    if (wrong) {
+        *why = wrong;
+        return CSGI_EINVAL;
+    }
+    *out = found;
+    return CSGI_OK;
+}
