@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""The documents against the code: paths, links, make targets, options and quoted files are real."""
+import posixpath
+import re
+
+from sources import files
+
+FENCE = re.compile(r"^```[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SPAN = re.compile(r"`([^`\n]+)`")
+
+
+def documents(root):
+    return [file for file in files(root) if file.suffix == ".md"]
+
+
+def line_of(file, position):
+    return file.text.count("\n", 0, position) + 1
+
+
+def links(root):
+    """A link in a document leads to a file that exists."""
+    for file in documents(root):
+        for match in re.finditer(r"\]\(([^)\s]+)\)", FENCE.sub(blank, file.text)):
+            target = match.group(1).split("#")[0]
+            if not target or re.match(r"[a-z]+:", target):
+                continue
+            if not (file.root / posixpath.normpath(posixpath.join(file.folder, target))).exists():
+                yield file.path, line_of(file, match.start()), f"{match.group(1)} leads nowhere"
+
+
+def blank(match):
+    return re.sub(r"[^\n]", " ", match.group(0))
+
+
+def paths(root):
+    """A path named in server/README.md (`http1/parse.c`, relative to server/ or the root) exists."""
+    for file in documents(root):
+        if file.path != "server/README.md":
+            continue
+        for match in SPAN.finditer(FENCE.sub(blank, file.text)):
+            name = match.group(1)
+            is_path = re.fullmatch(r"[\w.-]+(/[\w.-]+)*(/|\.(c|h|py|md|map))", name)
+            if is_path and not any((file.root / base / name).exists() for base in ("server", "")):
+                yield file.path, line_of(file, match.start()), f"{name} does not exist"
+
+
+def targets(root):
+    """`make TARGET` in a document is a target of the Makefile."""
+    makefile = next((f for f in files(root, "Makefile") if f.path == "Makefile"), None)
+    known = set(re.findall(r"^([a-z][a-z-]*):", makefile.text, re.MULTILINE)) if makefile else set()
+    for file in documents(root):
+        for code in [*FENCE.finditer(file.text), *SPAN.finditer(FENCE.sub(blank, file.text))]:
+            for match in re.finditer(r"(?:^|[;&|]\s*|\$ )make ((?:[A-Z_]+=\S* )*)([a-z][a-z-]*)",
+                                     code.group(1), re.MULTILINE):
+                if match.group(2) not in known:
+                    line = line_of(file, code.start(1) + match.start())
+                    yield file.path, line, f"there is no make {match.group(2)}"
+
+
+def options(root):
+    """The README's option table has the server's options: no more, no fewer."""
+    table = next((f for f in files(root, "server/config/options.c")), None)
+    readme = next((f for f in files(root, "README.md") if f.path == "README.md"), None)
+    if not table or not readme:
+        return
+    real = set(re.findall(r'^\s+OPTION\("([\w-]+)"', table.text, re.MULTILINE))
+    told = {}
+    for number, line in enumerate(readme.lines, 1):
+        match = re.match(r"\| `--([\w-]+)", line)
+        if match:
+            told[match.group(1)] = number
+    for name in sorted(real - set(told)):
+        yield readme.path, 1, f"the option table lacks --{name}"
+    for name in sorted(set(told) - real):
+        yield readme.path, told[name], f"there is no option --{name}"
+
+
+def quotes(root):
+    """A block after "<!-- the whole of FILE -->" is that file; after "<!-- from FILE -->", a part."""
+    marker = re.compile(r"^<!-- (the whole of|from) (\S+) -->\n+(```[^\n]*\n.*?^```$)?",
+                        re.DOTALL | re.MULTILINE)
+    for file in documents(root):
+        for match in marker.finditer(file.text):
+            extent, name, block = match.groups()
+            source = file.root / name
+            line = line_of(file, match.start())
+            if not block or not source.exists():
+                yield file.path, line, f"{name}: no such file, or no block after the marker"
+                continue
+            quoted, text = FENCE.fullmatch(block).group(1), source.read_text()
+            if text != quoted if extent == "the whole of" else quoted not in text:
+                yield file.path, line, f"the block differs from {name}: copy it again"
