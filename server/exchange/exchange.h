@@ -158,6 +158,12 @@ csgi_status exchange_body(exchange *self, csgi_str bytes, bool more, const char 
  * has not ended is cut. */
 void exchange_conclude(exchange *self);
 
+/* Has the client gone, or was the response cut? Also so after a reply of the server's own. */
+static inline bool exchange_is_gone(const exchange *self)
+{
+    return self->disconnected || self->phase == EXCHANGE_CUT;
+}
+
 /* A whole response made by the server: {"detail":"..."} as JSON, with further headers. Replaces a
  * held-back head. May be called outside a task; ignored when bytes are already on their way, and
  * when the client is gone. An application that still runs sees a disconnect. */

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT
+ * The set of apps that one worker serves: adding, draining, ending. */
+#include "app/app_set.h"
+
+#include <stdlib.h>
+
+#include "app/event.h"
+#include "app/http_call.h"
+#include "app/instance.h"
+#include "base/str.h"
+#include "log/log.h"
+
+#define STARTUP_TIMEOUT_MS  30000u
+#define SHUTDOWN_TIMEOUT_MS 10000u
+#define DEFER_TIMEOUT_MS    10000u
+
+/* All lifespans have answered. */
+static void on_settled(timer *settled)
+{
+    app_set *self = CONTAINER_OF(settled, app_set, settled);
+    void (*on_done)(void *arg, csgi_status status) = self->on_settled;
+
+    if (!on_done) return;
+    self->on_settled = NULL;
+    on_done(self->on_settled_arg, self->has_failures ? CSGI_EFAIL : CSGI_OK);
+}
+
+static void set_default_ms(uint64_t *value, uint64_t otherwise)
+{
+    if (*value == 0) *value = otherwise;
+}
+
+csgi_status app_set_new(loop *runner, client *outbound, const app_options *options, app_set **out)
+{
+    app_set *self = calloc(1, sizeof *self);
+
+    if (!self) return CSGI_ENOMEM;
+    self->loop = runner;
+    self->client = outbound;
+    self->options = *options;
+    set_default_ms(&self->options.startup_timeout_ms, STARTUP_TIMEOUT_MS);
+    set_default_ms(&self->options.shutdown_timeout_ms, SHUTDOWN_TIMEOUT_MS);
+    set_default_ms(&self->options.defer_timeout_ms, DEFER_TIMEOUT_MS);
+    arena_init(&self->memory, NULL, 0);
+    list_init(&self->instances);
+    list_init(&self->calls);
+    timer_init(&self->settled, on_settled);
+    self->options.server_url = arena_copy_str(&self->memory, options->server_url);
+    self->routes = router_new();
+    if (!self->options.server_url.ptr || !self->routes) {
+        app_set_free(self);
+        return CSGI_ENOMEM;
+    }
+    *out = self;
+    return CSGI_OK;
+}
+
+instance *app_set_find(const app_set *self, csgi_str name)
+{
+    LIST_EACH (node, &self->instances) {
+        instance *found = CONTAINER_OF(node, instance, node);
+
+        if (str_eq(found->name, name)) return found;
+    }
+    return NULL;
+}
+
+csgi_status app_set_add(app_set *self, plugin *loaded, csgi_str name, csgi_str config_json,
+                        buffer *problem)
+{
+    const instance *twin = app_set_find(self, name);
+    instance *added;
+    csgi_status status;
+
+    if (twin) {
+        buffer_printf(problem,
+                      "there are two apps named %.*s, of %s and of %s: take one of them away, or "
+                      "give it another name",
+                      STR_ARG(name), twin->plugin->file ? twin->plugin->file : "memory",
+                      loaded->file ? loaded->file : "memory");
+        return CSGI_EFAIL;
+    }
+    status = instance_new(self, loaded, name, config_json, &added, problem);
+    if (status == CSGI_ENOMEM) buffer_printf(problem, "no memory for app %.*s", STR_ARG(name));
+    if (status != CSGI_OK) return status;
+    list_append(&self->instances, &added->node);
+    return CSGI_OK;
+}
+
+const router *app_set_router(const app_set *self)
+{
+    return self->routes;
+}
+
+/* Last made, first ended. One whose lifespan goes on in spite of being cancelled cannot be ended,
+ * nor can the memory that it may yet touch be given back. */
+static bool end_instances(app_set *self)
+{
+    bool all_ended = true;
+
+    for (list_node *node = self->instances.prev, *prev; node != &self->instances; node = prev) {
+        instance *last = CONTAINER_OF(node, instance, node);
+
+        prev = node->prev;
+        if (lifespan_is_running(&last->lifespan)) {
+            log_error("%.*s: its lifespan function ignores that it was cancelled; it is left "
+                      "behind",
+                      STR_ARG(last->name));
+            all_ended = false;
+            continue;
+        }
+        list_remove(&last->node);
+        instance_free(last);
+    }
+    return all_ended;
+}
+
+void app_set_free(app_set *self)
+{
+    if (!self) return;
+    CHECK(self->running == 0);
+    timer_stop(self->loop, &self->settled);
+    if (!end_instances(self)) return;
+    router_free(self->routes);
+    arena_reset(&self->memory);
+    free(self);
+}
+
+size_t app_set_running(const app_set *self)
+{
+    return self->running;
+}
+
+void app_set_when_idle(app_set *self, void (*fn)(void *arg), void *arg)
+{
+    self->on_idle = fn;
+    self->on_idle_arg = arg;
+    app_set_tell_if_idle(self);
+}
+
+void app_set_tell_if_idle(app_set *self)
+{
+    void (*on_idle)(void *arg) = self->on_idle;
+
+    if (self->running || !on_idle) return;
+    self->on_idle = NULL;
+    on_idle(self->on_idle_arg);
+}
+
+void app_set_drain(app_set *self)
+{
+    self->draining = true;
+}
+
+void app_set_cancel_all(app_set *self)
+{
+    LIST_EACH_SAFE (node, &self->calls) {
+        call_cancel(&CONTAINER_OF(node, http_call, node)->base);
+    }
+}
+
+void app_set_tell_step(const app_set *self, const instance *who, const char *step)
+{
+    if (self->options.on_step) self->options.on_step(self->options.arg, who->plugin_name, step);
+}

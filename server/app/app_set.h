@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * The insides of an app_set, for the files of app/ alone. */
+#ifndef CAPRICORN_APP_APP_SET_H
+#define CAPRICORN_APP_APP_SET_H
+
+#include "app/app.h"
+
+/* An endpoint of an instance, with the texts that others point at. */
+typedef struct app_endpoint {
+    const csgi_endpoint *endpoint; /* the plugin's */
+    instance *instance;
+    csgi_str path;    /* its default route, NUL-terminated */
+    task_label label; /* plugin and endpoint, NUL-terminated */
+} app_endpoint;
+
+/* What a route leads to: an endpoint, and the middleware around it, outermost first. */
+typedef struct app_target {
+    const app_endpoint *endpoint;
+    const app_endpoint **around;
+    size_t around_count;
+} app_target;
+
+struct app_set {
+    loop *loop;
+    client *client;
+    app_options options; /* zeros replaced by the defaults */
+    arena memory;        /* names and targets; until the set ends */
+    list_node instances; /* in the order of adding */
+    list_node calls;     /* of HTTP, newest first */
+    size_t running;
+    bool draining;
+    void (*on_idle)(void *arg);
+    void *on_idle_arg;
+    router *routes;
+    uint64_t full_logged_ms; /* when a 503 was last logged */
+
+    /* The start-up or shut-down that is under way. */
+    void (*on_settled)(void *arg, csgi_status status);
+    void *on_settled_arg;
+    size_t unsettled; /* instances that have not answered */
+    bool has_failures;
+    timer settled;
+};
+
+/* The instance of that name, or NULL. */
+instance *app_set_find(const app_set *self, csgi_str name);
+/* As app_set_dispatch, along other routes; depth counts the in-process calls that led here. */
+void app_set_dispatch_along(app_set *self, const router *routes, exchange *request, unsigned depth);
+/* Calls what app_set_when_idle was given, if no call is running. [loop] */
+void app_set_tell_if_idle(app_set *self);
+/* Tells options.on_step, if anyone wants to know. */
+void app_set_tell_step(const app_set *self, const instance *who, const char *step);
+
+#endif

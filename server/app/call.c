@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ * What every call has: deferred functions, cancellation, and words for what went wrong. */
+#include "app/call.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "app/app_set.h"
+#include "base/str.h"
+#include "log/log.h"
+
+struct deferred {
+    deferred *next;
+    csgi_fn fn;
+    void *arg;
+};
+
+/* The deferred functions had their time: the shield goes, and what they wait for is cancelled. */
+static void on_defer_limit(timer *limit)
+{
+    call *self = CONTAINER_OF(limit, call, defer_limit);
+
+    log_error("plugin %.*s, endpoint %.*s: its deferred functions did not finish within %" PRIu64
+              " ms; they are cancelled",
+              STR_ARG(self->label->plugin), STR_ARG(self->label->endpoint),
+              self->set->options.defer_timeout_ms);
+    self->is_shielded = false;
+    task_unshield(self->task);
+    task_cancel(self->task);
+}
+
+void call_init(call *self, app_set *set, const task_label *label, size_t stack_size, arena *memory)
+{
+    *self = (call){ .set = set, .label = label, .stack_size = stack_size, .arena = memory };
+    timer_init(&self->defer_limit, on_defer_limit);
+    list_init(&self->children);
+}
+
+call *call_of_scope(const csgi_scope *scope)
+{
+    return scope && CSGI_HAS(scope, csgi_scope, arena) ? scope->server : NULL;
+}
+
+void call_cancel(call *self)
+{
+    self->is_cancelled = true;
+    call_cancel_children(self);
+    if (self->task) task_cancel(self->task);
+}
+
+csgi_status call_defer(call *self, csgi_fn fn, void *arg)
+{
+    deferred *added = arena_alloc(self->arena, sizeof *added, _Alignof(deferred));
+
+    if (!added) return CSGI_ENOMEM;
+    *added = (deferred){ self->deferred, fn, arg };
+    self->deferred = added;
+    return CSGI_OK;
+}
+
+void call_run_deferred(call *self)
+{
+    if (!self->deferred) return;
+    task_shield(self->task);
+    self->is_shielded = true;
+    timer_start(self->set->loop, &self->defer_limit, self->set->options.defer_timeout_ms);
+    while (self->deferred) {
+        deferred *due = self->deferred;
+
+        self->deferred = due->next;
+        due->fn(due->arg);
+    }
+    timer_stop(self->set->loop, &self->defer_limit);
+    if (!self->is_shielded) return;
+    self->is_shielded = false;
+    task_unshield(self->task);
+}
+
+const char *status_name(csgi_status status)
+{
+    switch (status) {
+#define STATUS_NAME(name, code, text) \
+    case name:                        \
+        return #name;
+        CSGI_ERRORS(STATUS_NAME)
+#undef STATUS_NAME
+    case CSGI_OK:
+        return "CSGI_OK";
+    default:
+        return NULL;
+    }
+}
+
+const char *status_text(csgi_status status)
+{
+    switch (status) {
+#define STATUS_TEXT(name, code, text) \
+    case name:                        \
+        return text;
+        CSGI_ERRORS(STATUS_TEXT)
+#undef STATUS_TEXT
+    case CSGI_OK:
+        return "no error";
+    default:
+        return "no code of CSGI's";
+    }
+}
+
+void status_reason(csgi_status status, csgi_str detail, char reason[STATUS_REASON_SIZE])
+{
+    const char *name = status_name(status);
+    char number[16];
+
+    snprintf(number, sizeof number, "%" PRId32, status);
+    if (detail.len) {
+        snprintf(reason, STATUS_REASON_SIZE, "%s: %.*s", name ? name : number, STR_ARG(detail));
+    } else if (status == CSGI_EFAIL) {
+        snprintf(reason, STATUS_REASON_SIZE, "CSGI_EFAIL, with no reason given");
+    } else {
+        snprintf(reason, STATUS_REASON_SIZE, "%s (%s)", name ? name : number, status_text(status));
+    }
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ * One call of an application, whatever its scope: its task, further tasks, deferred functions. A
+ * csgi_scope's server field points here. What is HTTP's alone is in http_call.h. */
+#ifndef CAPRICORN_APP_CALL_H
+#define CAPRICORN_APP_CALL_H
+
+#include <csgi/csgi.h>
+
+#include "base/arena.h"
+#include "loop/task.h"
+#include "loop/timer.h"
+
+typedef struct app_set app_set;
+typedef struct deferred deferred;
+typedef struct csgi_task csgi_task;
+
+typedef struct call {
+    app_set *set;
+    const task_label *label; /* whom messages name */
+    arena *arena;            /* the scope's; outlives the call */
+    size_t stack_size;       /* of its tasks; 0: the default */
+    task *task;              /* NULL once it has ended */
+    deferred *deferred;      /* last registered first */
+    timer defer_limit;
+    list_node children; /* spawned tasks that have not ended */
+    csgi_task *spare;   /* joined ones, to be used again */
+    task_wait *children_waiter;
+    bool is_returned;  /* the application's function has returned */
+    bool is_shielded;  /* while deferred functions run within their time */
+    bool is_cancelled; /* by the server, not for a disconnect */
+    unsigned depth;    /* in-process calls that led here */
+} call;
+
+void call_init(call *self, app_set *set, const task_label *label, size_t stack_size, arena *memory);
+/* The call that a scope names; NULL when it is no scope of ours. */
+call *call_of_scope(const csgi_scope *scope);
+/* Cancels its tasks. [loop] or task */
+void call_cancel(call *self);
+
+/* csgi_host.defer. */
+csgi_status call_defer(call *self, csgi_fn fn, void *arg);
+/* Runs what was deferred, shielded until the limit has passed. [task] [suspends] */
+void call_run_deferred(call *self);
+
+/* Another task of this call (ext_task.c). CSGI_ENOMEM, CSGI_ELIMIT, CSGI_ESTATE: it is ending. */
+csgi_status call_spawn(call *self, csgi_status (*fn)(void *arg), void *arg, csgi_task **out);
+/* Asks the spawned tasks to end. */
+void call_cancel_children(call *self);
+/* Marks the application's function as returned; cancels what it spawned, and waits for it. [task]
+ * [suspends] */
+void call_end_children(call *self);
+/* Whether this task is the call's, or one it spawned. */
+bool call_has_task(const call *self, const task *wanted);
+
+/* "CSGI_EFAIL", or NULL for a number that is no status. */
+const char *status_name(csgi_status status);
+/* The text that goes with it. */
+const char *status_text(csgi_status status);
+/* "CSGI_EFAIL: detail": why a plugin's function failed, from what it returned and last_error. */
+#define STATUS_REASON_SIZE 512
+void status_reason(csgi_status status, csgi_str detail, char reason[STATUS_REASON_SIZE]);
+
+#endif

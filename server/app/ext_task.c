@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ * The extension csgi.draft.task/1: sleeping, and further tasks of a call. */
+#include "app/extensions.h"
+
+#include "app/call.h"
+#include "app/instance.h"
+
+struct csgi_task {
+    call *call;
+    task *task; /* NULL once it has ended */
+    csgi_task_fn fn;
+    void *arg;
+    csgi_status result;
+    task_wait *joiner;
+    list_node node; /* of call.children until it has ended */
+    csgi_task *next_spare;
+};
+
+static csgi_status child_run(void *arg)
+{
+    csgi_task *self = arg;
+
+    return self->fn(self->arg);
+}
+
+static void on_child_end(void *arg, csgi_status result)
+{
+    csgi_task *self = arg;
+    call *of = self->call;
+
+    self->task = NULL;
+    self->result = result;
+    list_remove(&self->node);
+    if (self->joiner) task_wake(self->joiner, CSGI_OK);
+    if (of->children_waiter && list_is_empty(&of->children))
+        task_wake(of->children_waiter, CSGI_OK);
+}
+
+/* A struct for a further task: a joined one's, or a new one. */
+static csgi_task *child_new(call *of)
+{
+    csgi_task *self = of->spare;
+
+    if (!self) return arena_alloc(of->arena, sizeof *self, _Alignof(csgi_task));
+    of->spare = self->next_spare;
+    return self;
+}
+
+static void child_recycle(csgi_task *self)
+{
+    self->next_spare = self->call->spare;
+    self->call->spare = self;
+}
+
+csgi_status call_spawn(call *self, csgi_task_fn fn, void *arg, csgi_task **out)
+{
+    csgi_task *child;
+    csgi_status status;
+
+    if (self->is_returned) return CSGI_ESTATE;
+    child = child_new(self);
+    if (!child) return CSGI_ENOMEM;
+    *child = (csgi_task){ .call = self, .fn = fn, .arg = arg };
+    status = task_spawn(self->set->loop, self->label, self->stack_size, child_run, on_child_end,
+                        child, &child->task);
+    if (status != CSGI_OK) {
+        child_recycle(child);
+        return status;
+    }
+    list_append(&self->children, &child->node);
+    *out = child;
+    return CSGI_OK;
+}
+
+void call_cancel_children(call *self)
+{
+    LIST_EACH_SAFE (node, &self->children) {
+        task_cancel(CONTAINER_OF(node, csgi_task, node)->task);
+    }
+}
+
+void call_end_children(call *self)
+{
+    task_wait wait;
+
+    self->is_returned = true;
+    if (list_is_empty(&self->children)) return;
+    call_cancel_children(self);
+    task_shield(self->task);
+    task_wait_begin(self->set->loop, &wait);
+    self->children_waiter = &wait;
+    task_wait_end(&wait);
+    self->children_waiter = NULL;
+    task_unshield(self->task);
+}
+
+bool call_has_task(const call *self, const task *wanted)
+{
+    if (self->task == wanted) return true;
+    LIST_EACH (node, &self->children) {
+        if (CONTAINER_OF(node, csgi_task, node)->task == wanted) return true;
+    }
+    return false;
+}
+
+/* ---- the table ---- */
+
+static csgi_status on_sleep_ms(const csgi_host *host, uint64_t ms)
+{
+    const instance *self = host->server;
+
+    if (!task_current(self->set->loop)) return CSGI_ESTATE;
+    return task_sleep(self->set->loop, ms);
+}
+
+static csgi_status on_spawn(const csgi_scope *scope, csgi_task_fn fn, void *arg, csgi_task **out)
+{
+    call *of = call_of_scope(scope);
+
+    if (!of || !fn || !out) return CSGI_EINVAL;
+    return call_spawn(of, fn, arg, out);
+}
+
+static csgi_status on_join(csgi_task *child, csgi_status *result)
+{
+    task_wait wait;
+    csgi_status status;
+    loop *runner;
+
+    if (!child || !result) return CSGI_EINVAL;
+    runner = child->call->set->loop;
+    if (child->joiner) return CSGI_EBUSY;
+    if (!task_current(runner)) return CSGI_ESTATE;
+    if (child->task == task_current(runner)) return CSGI_EINVAL;
+    if (child->task) {
+        task_wait_begin(runner, &wait);
+        child->joiner = &wait;
+        status = task_wait_end(&wait);
+        child->joiner = NULL;
+        if (!wait.woken) return status;
+    }
+    *result = child->result;
+    child_recycle(child);
+    return CSGI_OK;
+}
+
+static void on_cancel(csgi_task *child)
+{
+    if (child && child->task) task_cancel(child->task);
+}
+
+const csgi_task_extension ext_task = {
+    .size = sizeof(csgi_task_extension),
+    .sleep_ms = on_sleep_ms,
+    .spawn = on_spawn,
+    .join = on_join,
+    .cancel = on_cancel,
+};

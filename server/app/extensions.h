@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ * The extension tables that this server offers. */
+#ifndef CAPRICORN_APP_EXTENSIONS_H
+#define CAPRICORN_APP_EXTENSIONS_H
+
+#include <csgi/ext/draft/client.h>
+#include <csgi/ext/draft/task.h>
+
+#include "base/buffer.h"
+#include "app/app_set.h"
+
+extern const csgi_task_extension ext_task;
+extern const csgi_client_extension ext_client;
+
+/* An in-process call may lead to further ones, this deep. */
+#define APP_CALL_MAX_DEPTH 16u
+
+/* csgi_client_extension.fetch for "app:NAME/path" (in_process.c); on failure *why is a sentence.
+ * [task] [suspends] */
+csgi_status in_process_fetch(app_set *set, arena *arena, const csgi_client_request *request,
+                             const csgi_client_response **response, buffer *why);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ * Making and ending an instance of a plugin. */
+#include "app/instance.h"
+
+#include <stdlib.h>
+
+#include "app/event.h"
+#include "base/str.h"
+
+static csgi_status copy_str(arena *memory, csgi_str text, csgi_str *out)
+{
+    *out = arena_copy_str(memory, text);
+    return out->ptr ? CSGI_OK : CSGI_ENOMEM;
+}
+
+static csgi_status endpoint_init(app_endpoint *self, instance *owner, const csgi_endpoint *from)
+{
+    arena *memory = &owner->set->memory;
+    csgi_status status;
+
+    self->endpoint = from;
+    self->instance = owner;
+    self->label.plugin = owner->plugin_name;
+    status = copy_str(memory, from->name, &self->label.endpoint);
+    if (status != CSGI_OK) return status;
+    return copy_str(memory, from->path, &self->path);
+}
+
+static csgi_status endpoints_init(instance *self)
+{
+    size_t count = self->plugin->descriptor.endpoint_count;
+    csgi_status status = CSGI_OK;
+
+    self->endpoints = arena_alloc(&self->set->memory, count * sizeof *self->endpoints + 1,
+                                  _Alignof(app_endpoint));
+    if (!self->endpoints) return CSGI_ENOMEM;
+    self->endpoint_count = count;
+    for (size_t i = 0; i < count && status == CSGI_OK; i++)
+        status = endpoint_init(&self->endpoints[i], self, &self->plugin->endpoints[i]);
+    return status;
+}
+
+/* All that create needs. */
+static csgi_status prepare(instance *self, csgi_str name, csgi_str config_json)
+{
+    arena *memory = &self->set->memory;
+    csgi_status status = copy_str(memory, name, &self->name);
+
+    if (status != CSGI_OK) return status;
+    status = copy_str(memory, self->plugin->descriptor.name, &self->plugin_name);
+    if (status != CSGI_OK) return status;
+    status = copy_str(memory, config_json.len ? config_json : STR("{}"), &self->config);
+    if (status != CSGI_OK) return status;
+    status = endpoints_init(self);
+    if (status != CSGI_OK) return status;
+    self->posts = post_queue_new(self);
+    self->routes = router_new();
+    if (!self->posts || !self->routes) return CSGI_ENOMEM;
+    host_init(&self->host, self);
+    lifespan_init(&self->lifespan, self);
+    return CSGI_OK;
+}
+
+/* Calls the plugin's create. */
+static csgi_status create(instance *self, buffer *problem)
+{
+    const csgi_plugin *descriptor = &self->plugin->descriptor;
+    char reason[STATUS_REASON_SIZE];
+    csgi_status status;
+
+    if (!descriptor->create) {
+        self->state = &self->host;
+        return CSGI_OK;
+    }
+    app_set_tell_step(self->set, self, "create");
+    status = descriptor->create(&self->host, self->config, &self->state);
+    app_set_tell_step(self->set, self, NULL);
+    if (status == CSGI_OK) return CSGI_OK;
+    status_reason(status, buffer_str(&self->error), reason);
+    buffer_printf(problem, "%.*s (%s) could not be created: its create failed with %s",
+                  STR_ARG(self->name), self->plugin->file ? self->plugin->file : "in memory",
+                  reason);
+    return CSGI_EFAIL;
+}
+
+/* Ends what prepare made, whether or not it got to the end. */
+static void release(instance *self)
+{
+    post_queue_release(self->posts);
+    router_free(self->routes);
+    buffer_fini(&self->error);
+    plugin_release(self->plugin);
+    free(self);
+}
+
+csgi_status instance_new(app_set *set, plugin *loaded, csgi_str name, csgi_str config_json,
+                         instance **out, buffer *problem)
+{
+    instance *self = calloc(1, sizeof *self);
+    csgi_status status;
+
+    if (!self) return CSGI_ENOMEM;
+    self->set = set;
+    self->plugin = plugin_hold(loaded);
+    list_init(&self->node);
+    status = prepare(self, name, config_json);
+    if (status == CSGI_OK) status = create(self, problem);
+    if (status != CSGI_OK) {
+        if (self->posts) post_queue_close(self->posts);
+        release(self);
+        return status;
+    }
+    *out = self;
+    return CSGI_OK;
+}
+
+void instance_free(instance *self)
+{
+    const csgi_plugin *descriptor = &self->plugin->descriptor;
+
+    post_queue_close(self->posts);
+    lifespan_fini(&self->lifespan);
+    if (descriptor->destroy) {
+        app_set_tell_step(self->set, self, "destroy");
+        descriptor->destroy(self->state);
+        app_set_tell_step(self->set, self, NULL);
+    }
+    release(self);
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT
+ * Lifespan: one call for the life of each instance, in a task of its own; all of a set start and
+ * stop side by side. */
+#include "app/lifespan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "app/event.h"
+#include "app/instance.h"
+#include "base/str.h"
+#include "log/log.h"
+
+/* After its time has passed a lifespan is cancelled, and given this long to return. */
+#define CANCEL_GRACE_MS 1000u
+
+static void set_tell_if_settled(app_set *set)
+{
+    if (set->unsettled == 0) timer_start(set->loop, &set->settled, 0);
+}
+
+/* The set need not wait for this one any more. */
+static void settle(lifespan *self)
+{
+    if (!self->is_awaited) return;
+    self->is_awaited = false;
+    self->call.set->unsettled--;
+    set_tell_if_settled(self->call.set);
+}
+
+static void await(lifespan *self, uint64_t limit_ms)
+{
+    self->is_awaited = true;
+    self->call.set->unsettled++;
+    timer_start(self->call.set->loop, &self->limit, limit_ms);
+}
+
+/* The verdict on start-up is in. */
+static void start_settle(lifespan *self, lifespan_state state)
+{
+    self->state = state;
+    if (state == LIFESPAN_FAILED) self->call.set->has_failures = true;
+    timer_stop(self->call.set->loop, &self->limit);
+    settle(self);
+}
+
+static void log_overdue(const lifespan *self, const char *what, uint64_t limit_ms)
+{
+    if (limit_ms % 1000) {
+        log_error("%.*s: %s did not finish within %" PRIu64 " ms", STR_ARG(self->owner->name), what,
+                  limit_ms);
+    } else {
+        log_error("%.*s: %s did not finish within %" PRIu64 " s", STR_ARG(self->owner->name), what,
+                  limit_ms / 1000);
+    }
+}
+
+static void on_limit(timer *limit)
+{
+    lifespan *self = CONTAINER_OF(limit, lifespan, limit);
+    app_set *set = self->call.set;
+
+    if (self->is_given_up) { /* it ignores its cancellation */
+        settle(self);
+        return;
+    }
+    self->is_given_up = true;
+    call_cancel(&self->call);
+    if (self->state == LIFESPAN_STARTING) {
+        log_overdue(self, "start-up", set->options.startup_timeout_ms);
+        start_settle(self, LIFESPAN_FAILED);
+        return;
+    }
+    log_overdue(self, "shut-down", set->options.shutdown_timeout_ms);
+    set->has_failures = true;
+    timer_start(set->loop, &self->limit, CANCEL_GRACE_MS);
+}
+
+/* ---- the closures ---- */
+
+static bool has_event(const lifespan *self)
+{
+    return !self->is_asked &&
+           (self->state == LIFESPAN_STARTING || self->state == LIFESPAN_STOPPING);
+}
+
+static csgi_status on_receive(csgi_receive *receive, const csgi_event **event)
+{
+    lifespan *self = CONTAINER_OF(receive, lifespan, receive);
+    loop *runner = self->call.set->loop;
+    task_wait wait;
+    csgi_status status;
+
+    if (!event) return CSGI_EINVAL;
+    if (!task_current(runner)) return CSGI_ESTATE;
+    if (self->receiver) return CSGI_EBUSY;
+    while (!has_event(self)) {
+        task_wait_begin(runner, &wait);
+        self->receiver = &wait;
+        status = task_wait_end(&wait);
+        self->receiver = NULL;
+        if (!wait.woken) return status;
+    }
+    self->is_asked = true;
+    self->received = (csgi_lifespan){
+        .event =
+            CSGI_EVENT(csgi_lifespan, self->state == LIFESPAN_STARTING ? CSGI_LIFESPAN_STARTUP
+                                                                       : CSGI_LIFESPAN_SHUTDOWN),
+        .message = { "", 0 },
+    };
+    *event = &self->received.event;
+    return CSGI_OK;
+}
+
+static void answer_shutdown(lifespan *self, const csgi_lifespan *answer)
+{
+    self->is_answered = true;
+    if (answer->event.type == CSGI_LIFESPAN_COMPLETE) return;
+    self->call.set->has_failures = true;
+    log_error("%.*s: shut-down failed: %.*s", STR_ARG(self->owner->name), STR_ARG(answer->message));
+}
+
+static void answer_startup(lifespan *self, const csgi_lifespan *answer)
+{
+    if (answer->event.type == CSGI_LIFESPAN_COMPLETE) {
+        start_settle(self, LIFESPAN_STARTED);
+        return;
+    }
+    log_error("%.*s: start-up failed: %.*s", STR_ARG(self->owner->name), STR_ARG(answer->message));
+    start_settle(self, LIFESPAN_FAILED);
+}
+
+static csgi_status on_send(csgi_send *send, const csgi_event *event)
+{
+    lifespan *self = CONTAINER_OF(send, lifespan, send);
+    const csgi_lifespan *answer = (const csgi_lifespan *)event;
+    char why[EVENT_WHY_SIZE];
+    csgi_status status = event_check(event, CSGI_LIFESPAN, 0, why);
+
+    if (status != CSGI_OK) return event_refuse(&self->call, &self->label, event, status, why);
+    if (self->is_asked && self->state == LIFESPAN_STARTING) {
+        answer_startup(self, answer);
+        self->is_asked = false;
+    } else if (self->is_asked && self->state == LIFESPAN_STOPPING && !self->is_answered) {
+        answer_shutdown(self, answer);
+    } else {
+        return event_refuse(&self->call, &self->label, event, CSGI_ESTATE,
+                            "no lifespan event that waits for an answer was received");
+    }
+    return CSGI_OK;
+}
+
+/* ---- the task ---- */
+
+/* The function has returned before it answered lifespan.startup. */
+static void start_unanswered(lifespan *self, csgi_status status)
+{
+    char reason[STATUS_REASON_SIZE];
+
+    if (status == CSGI_ENOTSUP) {
+        start_settle(self, LIFESPAN_NONE);
+        return;
+    }
+    if (status == CSGI_OK) {
+        log_error("%.*s: start-up failed: its lifespan function returned without answering "
+                  "lifespan.startup",
+                  STR_ARG(self->owner->name));
+    } else {
+        status_reason(status, task_error(self->call.task), reason);
+        log_error("%.*s: start-up failed: its lifespan function failed with %s",
+                  STR_ARG(self->owner->name), reason);
+    }
+    start_settle(self, LIFESPAN_FAILED);
+}
+
+static void judge(lifespan *self, csgi_status status)
+{
+    char reason[STATUS_REASON_SIZE];
+
+    if (self->state == LIFESPAN_STARTING) {
+        start_unanswered(self, status);
+        return;
+    }
+    if (self->is_given_up || self->state == LIFESPAN_FAILED) return; /* said already */
+    if (status != CSGI_OK) {
+        status_reason(status, task_error(self->call.task), reason);
+        log_error("%.*s: its lifespan function failed with %s", STR_ARG(self->owner->name), reason);
+    } else if (self->state == LIFESPAN_STOPPING && !self->is_answered) {
+        log_error("%.*s: its lifespan function returned without answering lifespan.shutdown",
+                  STR_ARG(self->owner->name));
+    } else {
+        return;
+    }
+    if (self->state == LIFESPAN_STOPPING) self->call.set->has_failures = true;
+}
+
+static csgi_status lifespan_run(void *arg)
+{
+    lifespan *self = arg;
+    csgi_status status = self->owner->plugin->descriptor.lifespan(self->owner->state, &self->scope,
+                                                                  &self->receive, &self->send);
+
+    call_end_children(&self->call);
+    judge(self, status);
+    call_run_deferred(&self->call);
+    return status;
+}
+
+static void on_lifespan_end(void *arg, csgi_status status)
+{
+    lifespan *self = arg;
+
+    (void)status;
+    self->call.task = NULL;
+    timer_stop(self->call.set->loop, &self->limit);
+    arena_reset(&self->arena);
+    settle(self);
+}
+
+void lifespan_init(lifespan *self, instance *owner)
+{
+    static const csgi_str none = { "", 0 };
+
+    *self = (lifespan){ .owner = owner, .state = LIFESPAN_NONE };
+    self->label = (task_label){ owner->plugin_name, STR("lifespan") };
+    arena_init(&self->arena, NULL, 0);
+    call_init(&self->call, owner->set, &self->label, owner->plugin->descriptor.stack_size,
+              &self->arena);
+    timer_init(&self->limit, on_limit);
+    self->receive = (csgi_receive){ on_receive };
+    self->send = (csgi_send){ on_send };
+    self->scope = (csgi_scope){
+        .size = sizeof(csgi_scope),
+        .type = CSGI_LIFESPAN,
+        .server = &self->call,
+        .arena = &self->arena,
+        .http_version = none,
+        .method = none,
+        .scheme = none,
+        .path = none,
+        .raw_path = none,
+        .query_string = none,
+        .root_path = none,
+        .client_host = none,
+        .server_host = none,
+        .app = owner->name,
+        .endpoint = none,
+        .route = none,
+        .route_config = none,
+    };
+}
+
+void lifespan_fini(lifespan *self)
+{
+    CHECK(!lifespan_is_running(self));
+    timer_stop(self->call.set->loop, &self->limit);
+    arena_reset(&self->arena);
+}
+
+bool lifespan_is_running(const lifespan *self)
+{
+    return self->call.task != NULL;
+}
+
+static void start(lifespan *self)
+{
+    app_set *set = self->call.set;
+    csgi_status status;
+
+    if (!self->owner->plugin->descriptor.lifespan || lifespan_is_running(self)) return;
+    status = task_spawn(set->loop, &self->label, self->call.stack_size, lifespan_run,
+                        on_lifespan_end, self, &self->call.task);
+    if (status != CSGI_OK) {
+        log_error("%.*s: start-up failed: no task for it (%s)", STR_ARG(self->owner->name),
+                  status_text(status));
+        self->state = LIFESPAN_FAILED;
+        set->has_failures = true;
+        return;
+    }
+    self->state = LIFESPAN_STARTING;
+    await(self, set->options.startup_timeout_ms);
+}
+
+static void stop(lifespan *self)
+{
+    app_set *set = self->call.set;
+
+    if (!lifespan_is_running(self)) return;
+    if (self->state != LIFESPAN_STARTED) { /* its start-up failed: there is nothing to shut down */
+        self->is_given_up = true;
+        call_cancel(&self->call);
+        await(self, CANCEL_GRACE_MS);
+        return;
+    }
+    self->state = LIFESPAN_STOPPING;
+    if (self->receiver) task_wake(self->receiver, CSGI_OK);
+    await(self, set->options.shutdown_timeout_ms);
+}
+
+static void for_each_instance(app_set *self, void (*act)(lifespan *),
+                              void (*on_done)(void *arg, csgi_status status), void *arg)
+{
+    CHECK(!self->on_settled);
+    self->on_settled = on_done;
+    self->on_settled_arg = arg;
+    self->has_failures = false;
+    LIST_EACH (node, &self->instances) {
+        act(&CONTAINER_OF(node, instance, node)->lifespan);
+    }
+    set_tell_if_settled(self);
+}
+
+void app_set_startup(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg)
+{
+    for_each_instance(self, start, on_done, arg);
+}
+
+void app_set_shutdown(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg)
+{
+    for_each_instance(self, stop, on_done, arg);
+}
