@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The linker's --wrap=malloc sends each call of malloc to __wrap_malloc, and so on; __real_malloc is
- * the C library's, or the sanitizer's. */
+ * The linker's --wrap=malloc sends each call of malloc to __wrap_malloc, and so on; __real_malloc
+ * is the C library's, or the sanitizer's. */
 #include "failing_malloc.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * An allocator that fails on demand, linked into every unit test: malloc, calloc, realloc and strdup
- * of our own objects (not of shared libraries) go through it. It is off until failing_malloc_after.
+ * An allocator that fails on demand, linked into every unit test: malloc, calloc, realloc and
+ * strdup of our own objects (not of shared libraries) go through it. It is off until
+ * failing_malloc_after.
  *
  *     for (size_t n = 0;; n++) {
  *         failing_malloc_after(n);

@@ -201,7 +201,7 @@ def lint(runner):
             results.append(Result(match.group(2), match.group(1), match.group(3).lstrip(": ")))
     if status and not any(r.status == FAILED for r in results):
         results.append(Result("lint.py", FAILED, output))
-    return results + run_pytest(runner, "lint", [ROOT / "tests/lint"])
+    return results + run_pytest(runner, "lint", [ROOT / "tests/lint", ROOT / "tests/harness"])
 
 
 def tidy(runner):
