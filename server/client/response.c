@@ -110,13 +110,19 @@ static bool is_interim(const response *self)
     return self->parser.status_code / 100 == 1;
 }
 
+/* RFC 9112 section 6.3: these have none, whatever their fields say. llhttp would wait for one. */
+static bool is_bodiless(const response *self)
+{
+    return self->is_head || is_interim(self) || self->parser.status_code == 204 ||
+           self->parser.status_code == 304;
+}
+
 /* Makes room for the body, when its length is known. */
 static int expect_body(response *self)
 {
     bool chunked = (self->parser.flags & F_CHUNKED) != 0;
 
-    if (self->is_head || (self->parser.flags & F_CONTENT_LENGTH) == 0 || chunked) return 0;
-    if (self->parser.status_code == 204 || self->parser.status_code == 304) return 0;
+    if (is_bodiless(self) || (self->parser.flags & F_CONTENT_LENGTH) == 0 || chunked) return 0;
     self->length_known = true;
     self->length = self->parser.content_length;
     if (self->length > self->max_body || self->length >= SIZE_MAX)
@@ -138,11 +144,11 @@ static int on_headers_complete(llhttp_t *parser)
     if (is_interim(self)) {
         if (++self->interims > RESPONSE_INTERIMS_MAX)
             return fail(self, CSGI_EPROTO, "too many interim responses");
-        return 0;
+        return 1;
     }
     if (keep_fields(self) || expect_body(self)) return HPE_USER;
     self->head_done = true;
-    return self->is_head ? 1 : 0;
+    return is_bodiless(self) ? 1 : 0;
 }
 
 static int on_body(llhttp_t *parser, const char *at, size_t len)
