@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT
+ * A call from its scope to its response: failures that stick, replies, memory. */
+#include "call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *route_name(const csgi_call *call)
+{
+    return call->own->route ? call->own->route->name : "lifespan";
+}
+
+static void call_init(csgi_call *call, struct csgi_web_call *own, csgi_web_instance *instance,
+                      const csgi_scope *scope)
+{
+    memset(call, 0, sizeof(*call));
+    memset(own, 0, sizeof(*own));
+    own->instance = instance;
+    call->host = instance->host;
+    call->scope = scope;
+    call->own = own;
+    csgi_web_text_init(&own->reply, call->host, scope->arena);
+}
+
+static void call_fini(csgi_call *call)
+{
+    csgi_web_tree *tree;
+
+    for (tree = call->own->trees; tree; tree = tree->next)
+        cJSON_Delete(tree->root);
+    call->own->trees = NULL;
+}
+
+/* The response to a call that has failed. */
+static csgi_status call_answer_failure(csgi_call *call)
+{
+    struct csgi_web_call *own = call->own;
+    csgi_web_text body;
+    const char *bytes;
+
+    if (!own->status) return own->failure;
+    if (own->is_replied) {
+        csgi_log(call, CSGI_LOG_ERROR, "%s failed after its reply: %s", route_name(call),
+                 own->detail);
+        return CSGI_OK;
+    }
+    csgi_web_text_init(&body, call->host, call->scope->arena);
+    csgi_web_text_puts(&body, "{\"detail\":");
+    csgi_web_text_json_string(&body, own->detail, strlen(own->detail));
+    csgi_web_text_puts(&body, "}");
+    bytes = csgi_web_text_end(&body);
+    if (!bytes) return body.status;
+    return csgi_web_reply(call, own->status, "application/json", (csgi_str){ bytes, body.length });
+}
+
+/* In development a reply is checked, for a template may have made anything. */
+static int reply_is_json(csgi_call *call, const char *bytes, size_t length)
+{
+    const char *why;
+    size_t offset;
+
+    if (!(call->host->flags & CSGI_HOST_DEV)) return 1;
+    why = csgi_web_json_check(bytes, length, &offset);
+    if (!why) return 1;
+    csgi_web_author_error(call, "%s replies what is not JSON: %s at byte %zu of %s",
+                          route_name(call), why, offset, bytes);
+    return 0;
+}
+
+static csgi_status call_fail(csgi_call *call, int status, const char *format,
+                             csgi_web_arguments *arguments)
+{
+    struct csgi_web_call *own = call->own;
+    csgi_web_text detail;
+
+    if (own->failure != CSGI_OK) return own->failure;
+    csgi_web_text_init(&detail, call->host, call->scope->arena);
+    csgi_web_text_vprintf(&detail, format, arguments);
+    own->failure = CSGI_EFAIL;
+    own->status = status >= 400 && status <= 599 ? status : 500;
+    own->detail = csgi_web_text_end(&detail);
+    if (!own->detail) own->detail = CSGI_WEB_INTERNAL_ERROR;
+    return own->failure;
+}
+
+/* ---- what the other parts use ---- */
+
+void csgi_web_break(csgi_call *call, csgi_status code)
+{
+    if (call->own->failure == CSGI_OK) call->own->failure = code;
+}
+
+void csgi_web_author_error(csgi_call *call, const char *format, ...)
+{
+    csgi_web_arguments arguments;
+    csgi_web_text text;
+    const char *line;
+
+    if (call->own->failure != CSGI_OK) return;
+    csgi_web_text_init(&text, call->host, call->scope->arena);
+    va_start(arguments.list, format);
+    csgi_web_text_vprintf(&text, format, &arguments);
+    va_end(arguments.list);
+    line = csgi_web_text_end(&text);
+    if (line) call->host->log(call->host, CSGI_LOG_ERROR, (csgi_str){ line, text.length });
+    csgi_fail(call, 500, CSGI_WEB_INTERNAL_ERROR);
+}
+
+void csgi_web_text_error(csgi_call *call, const csgi_web_text *text, const char *what)
+{
+    if (text->status == CSGI_EINVAL)
+        csgi_web_author_error(call, "%s of %s: %s", what, route_name(call), text->why);
+    else if (text->status != CSGI_OK)
+        csgi_web_break(call, text->status);
+}
+
+csgi_status csgi_web_reply(csgi_call *call, int status, const char *content_type, csgi_str body)
+{
+    csgi_field header = { CSGI_STR("content-type"), { content_type, strlen(content_type) }, 0, 0 };
+    csgi_http_start start = {
+        CSGI_EVENT(csgi_http_start, CSGI_HTTP_RESPONSE_START), (uint32_t)status, 0, { &header, 1 }
+    };
+    csgi_http_body end = {
+        CSGI_EVENT(csgi_http_body, CSGI_HTTP_RESPONSE_BODY), body, 0, 0, { NULL, 0 }
+    };
+    csgi_status code;
+
+    if (!call->send || call->own->is_replied) {
+        csgi_web_author_error(call, "%s: %s", route_name(call),
+                              call->send ? "a second reply" : "there is nobody to reply to");
+        return call->own->failure;
+    }
+    call->own->is_replied = 1;
+    code = call->send->call(call->send, &start.event);
+    if (code == CSGI_OK) code = call->send->call(call->send, &end.event);
+    if (code != CSGI_OK) csgi_web_break(call, code);
+    return code;
+}
+
+csgi_status csgi_web_serve(const csgi_route *route, void *instance, const csgi_scope *scope,
+                           csgi_receive *receive, csgi_send *send)
+{
+    struct csgi_web_call own;
+    csgi_call call;
+    csgi_status code = CSGI_OK;
+
+    if (scope->type != CSGI_HTTP) return CSGI_ENOTSUP;
+    call_init(&call, &own, instance, scope);
+    own.route = route;
+    call.receive = receive;
+    call.send = send;
+    if (csgi_web_params_read(&call)) code = route->handler(&call);
+    if (own.failure != CSGI_OK) code = call_answer_failure(&call);
+    call_fini(&call);
+    return code;
+}
+
+/* Runs the functions that were declared for start-up or shutdown, in their order. The failure's
+ * detail lives in the scope's arena. */
+static csgi_status run_all(csgi_web_instance *instance, const csgi_scope *scope, uint32_t in,
+                           const char **detail)
+{
+    const csgi_declaration *item;
+    struct csgi_web_call own;
+    csgi_call call;
+    csgi_status code;
+
+    for (item = instance->plugin->declared; item->in != CSGI_IN_END; item++) {
+        if (item->in != in) continue;
+        call_init(&call, &own, instance, scope);
+        code = item->run(&call);
+        if (own.failure != CSGI_OK) code = own.failure;
+        *detail = own.detail ? own.detail : "it says no more";
+        call_fini(&call);
+        if (code != CSGI_OK) return code;
+    }
+    return CSGI_OK;
+}
+
+csgi_status csgi_web_lifespan(void *instance, const csgi_scope *scope, csgi_receive *receive,
+                              csgi_send *send)
+{
+    csgi_lifespan answer = { CSGI_EVENT(csgi_lifespan, 0), 0, 0, CSGI_STR("") };
+    const csgi_event *event;
+    const char *detail = "";
+    csgi_status code, sent;
+    uint32_t type;
+
+    if (scope->type != CSGI_LIFESPAN) return CSGI_ENOTSUP;
+    for (;;) {
+        if ((code = receive->call(receive, &event)) != CSGI_OK) return code;
+        type = event->type;
+        if (type != CSGI_LIFESPAN_STARTUP && type != CSGI_LIFESPAN_SHUTDOWN) continue;
+        code = run_all(instance, scope,
+                       type == CSGI_LIFESPAN_STARTUP ? CSGI_IN_STARTUP : CSGI_IN_SHUTDOWN, &detail);
+        answer.event.type = code == CSGI_OK ? CSGI_LIFESPAN_COMPLETE : CSGI_LIFESPAN_FAILED;
+        if (code != CSGI_OK) answer.message = (csgi_str){ detail, strlen(detail) };
+        if ((sent = send->call(send, &answer.event)) != CSGI_OK) return sent;
+        if (code != CSGI_OK || type == CSGI_LIFESPAN_SHUTDOWN) return CSGI_OK;
+    }
+}
+
+/* ---- what authors use ---- */
+
+csgi_status csgi_fail(csgi_call *call, int status, const char *format, ...)
+{
+    csgi_web_arguments arguments;
+    csgi_status code;
+
+    va_start(arguments.list, format);
+    code = call_fail(call, status, format, &arguments);
+    va_end(arguments.list);
+    return code;
+}
+
+int csgi_failed(const csgi_call *call)
+{
+    if (call->own->failure == CSGI_OK) return 0;
+    return call->own->status ? call->own->status : 500;
+}
+
+int csgi_catch(csgi_call *call)
+{
+    struct csgi_web_call *own = call->own;
+    int status = own->status;
+
+    if (!status) return 0;
+    own->failure = CSGI_OK;
+    own->status = 0;
+    csgi_web_text_init(&own->reply, call->host, call->scope->arena);
+    return status;
+}
+
+void csgi_json_write(csgi_call *call, const char *json_template, ...)
+{
+    csgi_web_arguments arguments;
+
+    if (call->own->failure != CSGI_OK) return;
+    va_start(arguments.list, json_template);
+    csgi_web_text_json(&call->own->reply, json_template, &arguments);
+    va_end(arguments.list);
+    csgi_web_text_error(call, &call->own->reply, "the reply");
+}
+
+csgi_status csgi_reply_json(csgi_call *call, int status, const char *json_template, ...)
+{
+    csgi_web_text *reply = &call->own->reply;
+    csgi_web_arguments arguments;
+    const char *bytes;
+
+    if (call->own->failure != CSGI_OK) return call->own->failure;
+    va_start(arguments.list, json_template);
+    csgi_web_text_json(reply, json_template, &arguments);
+    va_end(arguments.list);
+    bytes = csgi_web_text_end(reply);
+    csgi_web_text_error(call, reply, "the reply");
+    if (!bytes || !reply_is_json(call, bytes, reply->length)) return call->own->failure;
+    return csgi_web_reply(call, status, "application/json", (csgi_str){ bytes, reply->length });
+}
+
+csgi_status csgi_reply_text(csgi_call *call, int status, const char *format, ...)
+{
+    csgi_web_arguments arguments;
+    csgi_web_text text;
+    const char *bytes;
+
+    if (call->own->failure != CSGI_OK) return call->own->failure;
+    csgi_web_text_init(&text, call->host, call->scope->arena);
+    va_start(arguments.list, format);
+    csgi_web_text_vprintf(&text, format, &arguments);
+    va_end(arguments.list);
+    bytes = csgi_web_text_end(&text);
+    csgi_web_text_error(call, &text, "the reply");
+    if (!bytes) return call->own->failure;
+    return csgi_web_reply(call, status, "text/plain; charset=utf-8",
+                          (csgi_str){ bytes, text.length });
+}
+
+void *csgi_alloc(csgi_call *call, size_t size)
+{
+    void *memory;
+
+    if (call->own->failure != CSGI_OK) return NULL;
+    memory = call->host->alloc(call->scope->arena, size ? size : 1, 0);
+    if (!memory) {
+        csgi_web_break(call, CSGI_ENOMEM);
+        return NULL;
+    }
+    return memset(memory, 0, size);
+}
+
+const char *csgi_format(csgi_call *call, const char *format, ...)
+{
+    csgi_web_arguments arguments;
+    csgi_web_text text;
+    const char *string;
+
+    if (call->own->failure != CSGI_OK) return "";
+    csgi_web_text_init(&text, call->host, call->scope->arena);
+    va_start(arguments.list, format);
+    csgi_web_text_vprintf(&text, format, &arguments);
+    va_end(arguments.list);
+    string = csgi_web_text_end(&text);
+    csgi_web_text_error(call, &text, "csgi_format");
+    return string ? string : "";
+}
+
+void csgi_log(csgi_call *call, uint32_t level, const char *format, ...)
+{
+    csgi_web_arguments arguments;
+    csgi_web_text text;
+    const char *line;
+
+    csgi_web_text_init(&text, call->host, call->scope->arena);
+    va_start(arguments.list, format);
+    csgi_web_text_vprintf(&text, format, &arguments);
+    va_end(arguments.list);
+    line = csgi_web_text_end(&text);
+    if (line) call->host->log(call->host, level, (csgi_str){ line, text.length });
+}
+
+void *csgi_state(const csgi_call *call)
+{
+    return call->own->instance->state;
+}
+
+void csgi_set_state(csgi_call *call, void *state)
+{
+    call->own->instance->state = state;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ * What the parts of the framework share about a call and an instance. */
+#ifndef CSGI_SRC_CALL_H
+#define CSGI_SRC_CALL_H
+
+#include <csgi/web.h>
+
+#include "json.h"
+#include "text.h"
+
+#define CSGI_WEB_INTERNAL_ERROR "Internal Server Error"
+
+/* The value of what was declared, in the order of the declarations. */
+typedef struct csgi_web_value {
+    const char *text; /* NULL: an optional one that is missing, or no str */
+    int64_t number;
+} csgi_web_value;
+
+typedef struct csgi_web_instance {
+    const csgi_host *host;
+    const csgi_web_plugin *plugin;
+    cJSON *config; /* the strings of values live in it */
+    csgi_web_value *values;
+    void *state; /* the author's */
+} csgi_web_instance;
+
+/* A tree to be deleted when the call ends. */
+typedef struct csgi_web_tree {
+    cJSON *root;
+    struct csgi_web_tree *next;
+} csgi_web_tree;
+
+struct csgi_web_call {
+    csgi_web_instance *instance;
+    const csgi_route *route; /* NULL: a start-up or shutdown function */
+    csgi_web_value *values;  /* of the route's declarations */
+    csgi_status failure;     /* CSGI_OK: it has not failed */
+    int status;              /* of the failure; 0: it is not the client's business */
+    const char *detail;
+    int is_replied;
+    csgi_web_text reply; /* what csgi_json_write has written */
+    csgi_web_tree *trees;
+    uint64_t timeout_ms;
+};
+
+/* Fails the call with a code that is not for the client. */
+void csgi_web_break(csgi_call *call, csgi_status code);
+/* Fails it with a 500 that says nothing, and writes why to the log. */
+void csgi_web_author_error(csgi_call *call, const char *format, ...) CSGI_PRINTF(2, 3);
+/* Takes over what went wrong with a text that was made for this call. */
+void csgi_web_text_error(csgi_call *call, const csgi_web_text *text, const char *what);
+csgi_status csgi_web_reply(csgi_call *call, int status, const char *content_type, csgi_str body);
+
+/* Reads and checks the route's parameters. 0: the call has failed or was answered with 422. */
+int csgi_web_params_read(csgi_call *call);
+
+/* A declared one by name; NULL: the call has failed now, for the author asked for what is not
+ * there. */
+const csgi_web_value *csgi_web_value_find(csgi_call *call, const csgi_declaration *declared,
+                                          const csgi_web_value *values, uint32_t in, uint32_t type,
+                                          const char *name);
+size_t csgi_web_declared_count(const csgi_declaration *declared);
+
+/* An int as FastAPI reads one from a query. CSGI_EINVAL: none; CSGI_ELIMIT: beyond 64 bits. */
+csgi_status csgi_web_int_parse(const char *text, int64_t *number);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ * Makes an instance: checks what the plugin declares, then the configuration against it. */
+#include "call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST_REASON = 512 };
+
+CSGI_PRINTF(2, 3)
+static csgi_status refuse(const csgi_host *host, const char *format, ...)
+{
+    char reason[LONGEST_REASON];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof(reason), format, arguments);
+    va_end(arguments);
+    return host->fail(host, CSGI_EFAIL, (csgi_str){ reason, strlen(reason) });
+}
+
+static const char *json_type_name(const cJSON *node)
+{
+    if (cJSON_IsString(node)) return "a string";
+    if (cJSON_IsNumber(node)) return "a number";
+    if (cJSON_IsBool(node)) return "true or false";
+    if (cJSON_IsNull(node)) return "null";
+    return cJSON_IsArray(node) ? "an array" : "an object";
+}
+
+/* Is there a "{name}" or "{name:...}" in the path? */
+static int path_has_param(const char *path, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (path = strchr(path, '{'); path; path = strchr(path, '{')) {
+        path++;
+        if (strncmp(path, name, length) == 0 && (path[length] == '}' || path[length] == ':'))
+            return 1;
+    }
+    return 0;
+}
+
+/* The author's own mistakes, told when the plugin is loaded. */
+static csgi_status declarations_check(const csgi_host *host, const char *owner, const char *path,
+                                      const csgi_declaration *item)
+{
+    int64_t number;
+
+    for (; item->in != CSGI_IN_END; item++) {
+        int is_param = item->in == CSGI_IN_QUERY || item->in == CSGI_IN_PATH;
+
+        if (item->in != CSGI_IN_SUMMARY && is_param != (path != NULL))
+            return refuse(host, "%s declares \"%s\" in the wrong place", owner, item->name);
+        if (item->in == CSGI_IN_PATH && !path_has_param(path, item->name))
+            return refuse(host, "%s declares the path parameter \"%s\", but \"%s\" has no {%s}",
+                          owner, item->name, path, item->name);
+        if (item->type == CSGI_TYPE_INT && item->default_value &&
+            csgi_web_int_parse(item->default_value, &number) != CSGI_OK)
+            return refuse(host, "%s declares \"%s\" as int, but its default is \"%s\"", owner,
+                          item->name, item->default_value);
+    }
+    return CSGI_OK;
+}
+
+static csgi_status plugin_check(const csgi_host *host, const csgi_web_plugin *plugin)
+{
+    const csgi_route *const *route;
+    csgi_status code;
+
+    for (route = plugin->routes; *route; route++) {
+        code = declarations_check(host, (*route)->name, (*route)->path, (*route)->declared);
+        if (code != CSGI_OK) return code;
+    }
+    return declarations_check(host, "the plugin", NULL, plugin->declared);
+}
+
+static csgi_status refuse_key(const csgi_host *host, const csgi_declaration *declared,
+                              const char *key)
+{
+    char known[LONGEST_REASON / 2] = "";
+    size_t length = 0;
+
+    for (; declared->in != CSGI_IN_END && length < sizeof(known); declared++) {
+        if (declared->in != CSGI_IN_CONFIG) continue;
+        length += (size_t)snprintf(known + length, sizeof(known) - length, "%s\"%s\"",
+                                   length ? ", " : "", declared->name);
+    }
+    return refuse(host, "config: unknown key \"%s\"; %s%s", key,
+                  length ? "known are " : "this plugin has no configuration", known);
+}
+
+/* One declared key. node is NULL when the configuration does not have it. */
+static csgi_status value_set(const csgi_host *host, const csgi_declaration *key, const cJSON *node,
+                             csgi_web_value *value)
+{
+    int is_int = key->type == CSGI_TYPE_INT;
+
+    if (!node) {
+        value->text = key->default_value;
+        if (!key->default_value && !key->optional)
+            return refuse(host, "config: \"%s\" is required", key->name);
+        return key->default_value && is_int ? csgi_web_int_parse(key->default_value, &value->number)
+                                            : CSGI_OK;
+    }
+    if (is_int ? !cJSON_IsNumber(node) : !cJSON_IsString(node))
+        return refuse(host, "config: \"%s\" must be %s, but is %s", key->name,
+                      is_int ? "an integer" : "a string", json_type_name(node));
+    if (!is_int) {
+        value->text = node->valuestring;
+        return CSGI_OK;
+    }
+    if (!csgi_web_json_int(node, &value->number))
+        return refuse(host, "config: \"%s\" must be an integer, but is %g", key->name,
+                      node->valuedouble);
+    return CSGI_OK;
+}
+
+static csgi_status config_read(csgi_web_instance *self, csgi_str config_json)
+{
+    const csgi_declaration *declared = self->plugin->declared;
+    size_t i, offset, count = csgi_web_declared_count(declared);
+    csgi_status code = CSGI_OK;
+    const char *why;
+    const cJSON *node;
+
+    self->values = calloc(count + 1, sizeof(*self->values));
+    if (!self->values) return CSGI_ENOMEM;
+    self->config = csgi_web_json_parse(config_json.ptr, config_json.len, &why, &offset);
+    if (!self->config && !why) return CSGI_ENOMEM;
+    if (!self->config) return refuse(self->host, "config: not JSON: %s, at byte %zu", why, offset);
+    if (!cJSON_IsObject(self->config))
+        return refuse(self->host, "config: must be an object, but is %s",
+                      json_type_name(self->config));
+    cJSON_ArrayForEach(node, self->config)
+    {
+        for (i = 0; i < count; i++)
+            if (declared[i].in == CSGI_IN_CONFIG && strcmp(declared[i].name, node->string) == 0)
+                break;
+        if (i == count) return refuse_key(self->host, declared, node->string);
+    }
+    for (i = 0; i < count && code == CSGI_OK; i++)
+        if (declared[i].in == CSGI_IN_CONFIG)
+            code = value_set(self->host, &declared[i],
+                             cJSON_GetObjectItemCaseSensitive(self->config, declared[i].name),
+                             &self->values[i]);
+    return code;
+}
+
+csgi_status csgi_web_create(const csgi_web_plugin *plugin, const csgi_host *host,
+                            csgi_str config_json, void **instance)
+{
+    csgi_web_instance *self;
+    csgi_status code = plugin_check(host, plugin);
+
+    if (code != CSGI_OK) return code;
+    self = calloc(1, sizeof(*self));
+    if (!self) return CSGI_ENOMEM;
+    self->host = host;
+    self->plugin = plugin;
+    code = config_read(self, config_json);
+    if (code == CSGI_OK)
+        *instance = self;
+    else
+        csgi_web_destroy(self);
+    return code;
+}
+
+void csgi_web_destroy(void *instance)
+{
+    csgi_web_instance *self = instance;
+
+    cJSON_Delete(self->config);
+    free(self->values);
+    free(self);
+}
+
+const char *csgi_config_str(csgi_call *call, const char *name)
+{
+    csgi_web_instance *instance = call->own->instance;
+    const csgi_web_value *value =
+        csgi_web_value_find(call, instance->plugin->declared, instance->values, CSGI_IN_CONFIG,
+                            CSGI_TYPE_STR, name);
+
+    return value ? value->text : "";
+}
+
+int64_t csgi_config_int(csgi_call *call, const char *name)
+{
+    csgi_web_instance *instance = call->own->instance;
+    const csgi_web_value *value =
+        csgi_web_value_find(call, instance->plugin->declared, instance->values, CSGI_IN_CONFIG,
+                            CSGI_TYPE_INT, name);
+
+    return value ? value->number : 0;
+}

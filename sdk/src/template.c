@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT
+ * The templates of csgi_reply_json and csgi_get_json: printf's conversions, so that compilers check
+ * the arguments, but written as JSON values or percent-encoded. */
+#include "text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* One conversion's argument: kind is its letter, with 'u' and 'd' for all widths. */
+typedef struct argument {
+    char kind;
+    const char *string;
+    int64_t integer;
+    uint64_t natural;
+    double real;
+} argument;
+
+/* How wide an integer is: the modifiers of printf. */
+enum { WIDTH_INT, WIDTH_LONG, WIDTH_LONG_LONG, WIDTH_SIZE, WIDTH_MAX };
+
+static void text_refuse(csgi_web_text *self, const char *why)
+{
+    if (self->status == CSGI_OK) self->status = CSGI_EINVAL;
+    self->why = why;
+}
+
+static int64_t read_integer(int width, csgi_web_arguments *from)
+{
+    if (width == WIDTH_LONG) return va_arg(from->list, long);
+    if (width == WIDTH_LONG_LONG) return va_arg(from->list, long long);
+    if (width == WIDTH_SIZE) return (int64_t)va_arg(from->list, size_t);
+    if (width == WIDTH_MAX) return va_arg(from->list, intmax_t);
+    return va_arg(from->list, int);
+}
+
+static uint64_t read_natural(int width, csgi_web_arguments *from)
+{
+    if (width == WIDTH_LONG) return va_arg(from->list, unsigned long);
+    if (width == WIDTH_LONG_LONG) return va_arg(from->list, unsigned long long);
+    if (width == WIDTH_SIZE) return va_arg(from->list, size_t);
+    if (width == WIDTH_MAX) return va_arg(from->list, uintmax_t);
+    return va_arg(from->list, unsigned);
+}
+
+/* Reads the conversion after a "%" and its argument; returns what follows it, NULL: unknown. */
+static const char *read_argument(const char *at, csgi_web_arguments *from, argument *result)
+{
+    int width = WIDTH_INT;
+
+    if (at[0] == 'l' && at[1] == 'l')
+        width = WIDTH_LONG_LONG, at += 2;
+    else if (*at == 'l')
+        width = WIDTH_LONG, at++;
+    else if (*at == 'z')
+        width = WIDTH_SIZE, at++;
+    else if (*at == 'j')
+        width = WIDTH_MAX, at++;
+
+    memset(result, 0, sizeof(*result));
+    result->kind = *at;
+    if (*at == 'd')
+        result->integer = read_integer(width, from);
+    else if (*at == 'u')
+        result->natural = read_natural(width, from);
+    else if (width != WIDTH_INT)
+        return NULL;
+    else if (*at == 'i')
+        result->integer = va_arg(from->list, int);
+    else if (*at == 's')
+        result->string = va_arg(from->list, const char *);
+    else if (*at == 'g' || *at == 'f')
+        result->real = va_arg(from->list, double);
+    else
+        return NULL;
+    return at + 1;
+}
+
+/* A number or a truth value; the same in JSON and in URLs. */
+static void add_plain(csgi_web_text *self, const argument *value)
+{
+    char number[32];
+
+    switch (value->kind) {
+    case 'd':
+        snprintf(number, sizeof(number), "%" PRId64, value->integer);
+        csgi_web_text_puts(self, number);
+        return;
+    case 'u':
+        snprintf(number, sizeof(number), "%" PRIu64, value->natural);
+        csgi_web_text_puts(self, number);
+        return;
+    case 'i':
+        csgi_web_text_puts(self, value->integer ? "true" : "false");
+        return;
+    default:
+        csgi_web_text_json_double(self, value->real);
+    }
+}
+
+/* ---- JSON ---- */
+
+static void before_value(csgi_web_text *self)
+{
+    if (self->after_value) csgi_web_text_add(self, ",", 1);
+    self->after_value = 0;
+}
+
+/* A JSON string without its quotes. */
+static void add_inside(csgi_web_text *self, const char *bytes, size_t length)
+{
+    size_t start = self->length;
+
+    csgi_web_text_json_string(self, bytes, length);
+    if (self->status != CSGI_OK) return;
+    memmove(self->bytes + start, self->bytes + start + 1, self->length - start - 2);
+    self->length -= 2;
+}
+
+static const char *add_conversion(csgi_web_text *self, const char *at, csgi_web_arguments *from,
+                                  int inside)
+{
+    argument value;
+    size_t length;
+
+    at = read_argument(at, from, &value);
+    if (!at) {
+        text_refuse(self, "the template has a conversion that is none of %s, %d, %u, %g, %i");
+        return NULL;
+    }
+    if (value.kind != 's') {
+        add_plain(self, &value);
+        return at;
+    }
+    if (!value.string) {
+        if (!inside) csgi_web_text_puts(self, "null");
+        return at;
+    }
+    length = strlen(value.string);
+    if (csgi_web_utf8_span(value.string, length) != length)
+        text_refuse(self, "a string is not UTF-8");
+    if (inside)
+        add_inside(self, value.string, length);
+    else
+        csgi_web_text_json_string(self, value.string, length);
+    return at;
+}
+
+/* A quoted string of the template: either quote will do. */
+static const char *add_literal_string(csgi_web_text *self, const char *at, csgi_web_arguments *from)
+{
+    char quote = *at++;
+    const char *start = at;
+
+    csgi_web_text_add(self, "\"", 1);
+    while (*start != quote) {
+        for (at = start; *at && *at != quote && *at != '\\' && *at != '%'; at++)
+            continue;
+        add_inside(self, start, (size_t)(at - start));
+        start = at;
+        if (*at == '\0') {
+            text_refuse(self, "the template has a string that does not end");
+            return NULL;
+        }
+        if (*at == quote) break;
+        if (*at == '\\' && at[1] && at[1] != '\'') { /* an escape of JSON's own */
+            csgi_web_text_add(self, at, 2);
+            start = at + 2;
+            continue;
+        }
+        if (*at == '\\' || at[1] == '%') {
+            start = at + 1;
+            if (*start) add_inside(self, start++, 1);
+            continue;
+        }
+        start = add_conversion(self, at + 1, from, 1);
+        if (!start) return NULL;
+    }
+    csgi_web_text_add(self, "\"", 1);
+    return start + 1;
+}
+
+/* One step through a template; NULL: it is refused. */
+static const char *add_token(csgi_web_text *self, const char *at, csgi_web_arguments *from)
+{
+    size_t length;
+
+    if (*at == ',' || *at == ':') {
+        self->after_value = 0;
+        csgi_web_text_add(self, at, 1);
+        return at + 1;
+    }
+    if (*at == '}' || *at == ']') {
+        csgi_web_text_add(self, at, 1);
+        self->after_value = 1;
+        return at + 1;
+    }
+    before_value(self);
+    if (*at == '{' || *at == '[') {
+        csgi_web_text_add(self, at, 1);
+        return at + 1;
+    }
+    self->after_value = 1;
+    if (*at == '%') return add_conversion(self, at + 1, from, 0);
+    if (*at == '\'' || *at == '"') return add_literal_string(self, at, from);
+    length = strspn(at, "abcdefghijklmnopqrstuvwxyzE0123456789+-.");
+    if (!length) {
+        text_refuse(self, "the template is not JSON");
+        return NULL;
+    }
+    csgi_web_text_add(self, at, length);
+    return at + length;
+}
+
+void csgi_web_text_json(csgi_web_text *self, const char *json_template,
+                        csgi_web_arguments *arguments)
+{
+    const char *at = json_template;
+
+    while (at && *at) {
+        if (strchr(" \t\r\n", *at))
+            at++;
+        else
+            at = add_token(self, at, arguments);
+    }
+}
+
+/* ---- URLs ---- */
+
+/* Keeps what RFC 3986 section 2.3 calls unreserved, but for the dots of "." and "..", which
+ * would be taken as steps in the path. */
+static void add_encoded(csgi_web_text *self, const char *string)
+{
+    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                     "0123456789-_~.";
+    int is_step = strcmp(string, ".") == 0 || strcmp(string, "..") == 0;
+    char encoded[4];
+
+    for (; *string; string++) {
+        if (!is_step && strchr(unreserved, *string)) {
+            csgi_web_text_add(self, string, 1);
+            continue;
+        }
+        snprintf(encoded, sizeof(encoded), "%%%02X", (unsigned char)*string);
+        csgi_web_text_add(self, encoded, 3);
+    }
+}
+
+void csgi_web_text_url(csgi_web_text *self, const char *url_template, csgi_web_arguments *arguments)
+{
+    const char *at = url_template, *start;
+    argument value;
+
+    while (*at) {
+        for (start = at; *at && *at != '%'; at++)
+            continue;
+        csgi_web_text_add(self, start, (size_t)(at - start));
+        if (*at == '\0') return;
+        if (at[1] == '%') {
+            csgi_web_text_add(self, "%", 1);
+            at += 2;
+            continue;
+        }
+        start = at;
+        at = read_argument(at + 1, arguments, &value);
+        if (!at || (value.kind == 's' && !value.string)) {
+            text_refuse(self, at ? "a string of the URL is NULL"
+                                 : "the URL has a conversion that is none of %s, %d, %u, %g, %i");
+            return;
+        }
+        if (value.kind != 's')
+            add_plain(self, &value);
+        else if (start == url_template)
+            csgi_web_text_puts(self, value.string);
+        else
+            add_encoded(self, value.string);
+    }
+}
