@@ -20,13 +20,24 @@ if not BUILD.is_absolute():
 BINARY = BUILD / "capricorn"
 SOURCES = ROOT / "tests" / "integration" / "plugins"
 
-# How much longer than plain things take: raised for sanitized builds and loaded machines.
-SLOW = float(os.environ.get("CAPRICORN_SLOW") or "1")
 RUNNING = re.compile(r"Capricorn running on (\S+(?: socket \S+)?) \(Press CTRL\+C to quit\)")
 SANITIZER = re.compile(
     r"ERROR: AddressSanitizer|WARNING: ThreadSanitizer|ERROR: LeakSanitizer|runtime error:"
     r"|FATAL: ThreadSanitizer|SUMMARY: UndefinedBehaviorSanitizer"
 )
+
+
+def sanitized():
+    """The sanitizer of the build under test: "asan", "tsan", or ""."""
+    code = BINARY.read_bytes() if BINARY.exists() else b""
+    for name, symbol in (("asan", b"__asan_init"), ("tsan", b"__tsan_init")):
+        if symbol in code:
+            return name
+    return ""
+
+
+# How much longer than plain things take: set CAPRICORN_SLOW on a loaded machine.
+SLOW = float(os.environ.get("CAPRICORN_SLOW") or (4 if sanitized() else 1))
 
 
 def seconds(plain):
@@ -44,14 +55,6 @@ def wait_until(claim, what, timeout=10.0):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds(timeout):g} s: {what}")
         time.sleep(0.005)
-
-
-def sanitized():
-    """The sanitizer of the build under test: "asan", "tsan", or ""."""
-    for name, symbol in (("asan", b"__asan_init"), ("tsan", b"__tsan_init")):
-        if symbol in BINARY.read_bytes():
-            return name
-    return ""
 
 
 def plugin(name):
@@ -217,7 +220,7 @@ class Server:
             reader.join(seconds(5))
         return self.exit_code
 
-    def signal(self, number):
+    def send_signal(self, number):
         self.process.send_signal(number)
 
     def stop(self, expect=0, number=signal.SIGINT):
@@ -226,7 +229,7 @@ class Server:
             return
         try:
             if self.process.poll() is None:
-                self.signal(number)
+                self.send_signal(number)
             self.wait()
         except subprocess.TimeoutExpired:
             self.kill()

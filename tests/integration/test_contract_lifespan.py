@@ -84,7 +84,7 @@ def test_4_4_shutdown_comes_after_the_last_request(serve):
     with server.connect() as connection:
         connection.send_request("GET", "/slow")
         head = connection.read_head()
-        server.signal(signal.SIGTERM)
+        server.send_signal(signal.SIGTERM)
         assert connection.read_body(head).text == "hello\ngoodbye\n"
     assert server.wait() == 0
     lines = "\n".join(server.log())
@@ -102,14 +102,14 @@ def test_4_4_the_server_waits_for_the_shutdown(serve):
 
 def test_4_4_a_failed_shutdown_is_logged_by_name(serve):
     server = serve("lifespan", configs=configured(shutdown="fail"))
-    server.signal(signal.SIGINT)
+    server.send_signal(signal.SIGINT)
     server.wait()
     server.wait_for_log("ERROR:.*lifespan.*the tap drips")
 
 
 def test_4_4_a_shutdown_that_hangs_is_waited_for_up_to_a_limit(serve):
     server = serve("lifespan", configs=configured(shutdown="hang"))
-    server.signal(signal.SIGINT)
+    server.send_signal(signal.SIGINT)
     server.wait(timeout=30)
     server.wait_for_log("(ERROR|WARNING):.*lifespan.*shut ?down")
 
@@ -129,7 +129,7 @@ def test_4_6_a_draining_notice_reaches_running_requests(serve, number):
         head = connection.read_head()
         assert connection.read_chunk() == b"hello\n"
         assert connection.is_quiet(0.1)
-        server.signal(number)
+        server.send_signal(number)
         assert connection.read_chunk() == b"goodbye\n"
         assert connection.read_chunk() == b""
         assert head.status == 200
@@ -141,7 +141,7 @@ def test_while_draining_no_new_connection_is_served(serve):
     with server.connect() as connection:
         connection.send_request("GET", "/slow")
         head = connection.read_head()
-        server.signal(signal.SIGTERM)
+        server.send_signal(signal.SIGTERM)
         connection.read_body(head)
 
         def refused():
