@@ -21,4 +21,4 @@ static csgi_status get_weather(csgi_call *call)
 
 CSGI_WEB_PLUGIN("weather", "1.0.0", "Tells the temperature in a city", CSGI_ROUTES(get_weather),
                 CSGI_CONFIG_STR("upstream", .default_value = ""), /* this server */
-                CSGI_CONFIG_INT("timeout_ms", .default_value = "5000"));
+                CSGI_CONFIG_INT("timeout_ms", .default_value = "5000", .ge = "1"));

@@ -63,5 +63,7 @@ size_t csgi_web_declared_count(const csgi_declaration *declared);
 
 /* An int as FastAPI reads one from a query. CSGI_EINVAL: none; CSGI_ELIMIT: beyond 64 bits. */
 csgi_status csgi_web_int_parse(const char *text, int64_t *number);
+/* -1: the number is below ge; 1: it is above le. */
+int csgi_web_int_bounds(const csgi_declaration *declared, int64_t number);
 
 #endif

@@ -42,12 +42,17 @@ static int path_has_param(const char *path, const char *name)
     return 0;
 }
 
+static int is_int_text(const csgi_declaration *item, const char *text)
+{
+    int64_t number;
+
+    return item->type != CSGI_TYPE_INT || !text || csgi_web_int_parse(text, &number) == CSGI_OK;
+}
+
 /* The author's own mistakes, told when the plugin is loaded. */
 static csgi_status declarations_check(const csgi_host *host, const char *owner, const char *path,
                                       const csgi_declaration *item)
 {
-    int64_t number;
-
     for (; item->in != CSGI_IN_END; item++) {
         int is_param = item->in == CSGI_IN_QUERY || item->in == CSGI_IN_PATH;
 
@@ -56,10 +61,10 @@ static csgi_status declarations_check(const csgi_host *host, const char *owner, 
         if (item->in == CSGI_IN_PATH && !path_has_param(path, item->name))
             return refuse(host, "%s declares the path parameter \"%s\", but \"%s\" has no {%s}",
                           owner, item->name, path, item->name);
-        if (item->type == CSGI_TYPE_INT && item->default_value &&
-            csgi_web_int_parse(item->default_value, &number) != CSGI_OK)
-            return refuse(host, "%s declares \"%s\" as int, but its default is \"%s\"", owner,
-                          item->name, item->default_value);
+        if (!is_int_text(item, item->default_value) || !is_int_text(item, item->ge) ||
+            !is_int_text(item, item->le))
+            return refuse(host, "%s declares \"%s\" as int, but a default or bound is no int",
+                          owner, item->name);
     }
     return CSGI_OK;
 }
@@ -95,7 +100,7 @@ static csgi_status refuse_key(const csgi_host *host, const csgi_declaration *dec
 static csgi_status value_set(const csgi_host *host, const csgi_declaration *key, const cJSON *node,
                              csgi_web_value *value)
 {
-    int is_int = key->type == CSGI_TYPE_INT;
+    int is_int = key->type == CSGI_TYPE_INT, bounds;
 
     if (!node) {
         value->text = key->default_value;
@@ -114,6 +119,11 @@ static csgi_status value_set(const csgi_host *host, const csgi_declaration *key,
     if (!csgi_web_json_int(node, &value->number))
         return refuse(host, "config: \"%s\" must be an integer, but is %g", key->name,
                       node->valuedouble);
+    bounds = csgi_web_int_bounds(key, value->number);
+    if (bounds)
+        return refuse(host, "config: \"%s\" must be at %s %s, but is %lld", key->name,
+                      bounds < 0 ? "least" : "most", bounds < 0 ? key->ge : key->le,
+                      (long long)value->number);
     return CSGI_OK;
 }
 

@@ -49,3 +49,14 @@ csgi_status csgi_web_int_parse(const char *text, int64_t *number)
     *number = is_negative ? (int64_t)(0 - value) : (int64_t)value;
     return CSGI_OK;
 }
+
+int csgi_web_int_bounds(const csgi_declaration *declared, int64_t number)
+{
+    int64_t limit; /* create has checked that the bounds are ints */
+
+    if (declared->ge && csgi_web_int_parse(declared->ge, &limit) == CSGI_OK && number < limit)
+        return -1;
+    if (declared->le && csgi_web_int_parse(declared->le, &limit) == CSGI_OK && number > limit)
+        return 1;
+    return 0;
+}

@@ -109,12 +109,34 @@ static int path_find(const csgi_scope *scope, const char *name, csgi_str *value)
     return 0;
 }
 
+static void int_check(complaint *errors, const csgi_declaration *param, csgi_str sent,
+                      csgi_web_value *value)
+{
+    csgi_status code = csgi_web_int_parse(sent.ptr, &value->number);
+    int bounds = code == CSGI_OK ? csgi_web_int_bounds(param, value->number) : 0;
+
+    if (code == CSGI_ELIMIT)
+        complain(errors, param, "int_parsing_size",
+                 "Unable to parse input string as an integer, exceeded maximum size", &sent, "");
+    else if (code != CSGI_OK)
+        complain(errors, param, "int_parsing",
+                 "Input should be a valid integer, unable to parse string as an integer", &sent,
+                 "");
+    else if (bounds < 0)
+        complain(errors, param, "greater_than_equal",
+                 csgi_format(errors->call, "Input should be greater than or equal to %s",
+                             param->ge),
+                 &sent, csgi_format(errors->call, ",\"ctx\":{\"ge\":%s}", param->ge));
+    else if (bounds > 0)
+        complain(errors, param, "less_than_equal",
+                 csgi_format(errors->call, "Input should be less than or equal to %s", param->le),
+                 &sent, csgi_format(errors->call, ",\"ctx\":{\"le\":%s}", param->le));
+}
+
 /* Checks what was sent, and stores it. */
 static void param_check(complaint *errors, const csgi_declaration *param, csgi_str sent,
                         csgi_web_value *value)
 {
-    csgi_status code;
-
     if (csgi_web_utf8_span(sent.ptr, sent.len) != sent.len) {
         complain(errors, param, "string_unicode",
                  "Input should be a valid string, unable to parse raw data as a unicode string",
@@ -127,15 +149,7 @@ static void param_check(complaint *errors, const csgi_declaration *param, csgi_s
         return;
     }
     value->text = sent.ptr;
-    if (param->type != CSGI_TYPE_INT) return;
-    code = csgi_web_int_parse(sent.ptr, &value->number);
-    if (code == CSGI_ELIMIT)
-        complain(errors, param, "int_parsing_size",
-                 "Unable to parse input string as an integer, exceeded maximum size", &sent, "");
-    else if (code != CSGI_OK)
-        complain(errors, param, "int_parsing",
-                 "Input should be a valid integer, unable to parse string as an integer", &sent,
-                 "");
+    if (param->type == CSGI_TYPE_INT) int_check(errors, param, sent, value);
 }
 
 static void param_read(complaint *errors, const csgi_declaration *param, csgi_web_value *value)

@@ -74,6 +74,7 @@ typedef struct csgi_declaration {
     const char *name;
     const char *default_value; /* as it would be written in a query; NULL: required */
     int optional;              /* 1: may be missing; a str is then NULL, an int 0 */
+    const char *ge, *le;       /* of an int: the least and the greatest; NULL: none */
     const char *description;
     csgi_handler *run; /* start-up, shutdown */
 } csgi_declaration;
