@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: MIT
- * The crash report's view of what runs on the loop's own stack: which plugin is being loaded or
- * made, and in which step. (Tasks are known to it by their labels.) */
+ * The last words: who was running when a signal ends the process. */
 #ifndef CAPRICORN_LOOP_CRASH_H
 #define CAPRICORN_LOOP_CRASH_H
 
-#include <csgi/types.h>
+#include <stdbool.h>
 
-/* From now on a crash outside of a task is reported as "crash in STEP of PLUGIN". Both are borrowed
- * until the next call; step NULL: in no plugin. [loop] */
+#include "loop/loop.h"
+
+/* From now on a crash outside of a task is told as "crash in STEP of PLUGIN" ("create", "dlopen").
+ * Both are borrowed until the next call; step NULL: the server's own work. */
 void crash_set_step(csgi_str plugin, const char *step);
+
+/* A loop's alternate signal stack, without which a stack overflow cannot be told. */
+typedef struct crash_stack {
+    void *memory; /* NULL: the thread had one already */
+} crash_stack;
+
+/* For the calling thread, whose crashes are then told as this loop's. 0 or CSGI_ENOMEM. */
+csgi_status crash_stack_init(crash_stack *self, const loop *owner);
+void crash_stack_fini(crash_stack *self);
 
 #endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ * The report of a crash: a signal handler, so it calls only what is async-signal-safe, and formats
+ * by hand. */
+#include "loop/crash.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log/log.h"
+#include "loop/core.h"
+
+#define CRASH_STACK_SIZE ((size_t)65536)
+
+typedef struct fatal_signal {
+    int signum;
+    const char *name;
+    struct sigaction previous;
+} fatal_signal;
+
+static fatal_signal fatal_signals[] = { { .signum = SIGSEGV, .name = "SIGSEGV" },
+                                        { .signum = SIGBUS, .name = "SIGBUS" },
+                                        { .signum = SIGILL, .name = "SIGILL" },
+                                        { .signum = SIGFPE, .name = "SIGFPE" },
+                                        { .signum = SIGABRT, .name = "SIGABRT" } };
+
+/* The loop of this thread. */
+static _Thread_local const loop *loop_here;
+
+/* The plugin that is being entered outside of a task, and how. */
+static _Thread_local csgi_str step_plugin;
+static _Thread_local const char *step_here;
+
+/* One line, cut to fit. */
+typedef struct crash_line {
+    size_t len;
+    char text[512];
+} crash_line;
+
+static void line_add(crash_line *line, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len && line->len < sizeof(line->text); i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        line->text[line->len++] = (char)(c < 0x20 || c == 0x7f ? '?' : c);
+    }
+}
+
+static void line_add_text(crash_line *line, const char *text)
+{
+    line_add(line, text, strlen(text));
+}
+
+static void line_add_number(crash_line *line, uintptr_t number, unsigned base)
+{
+    char digits[24];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = "0123456789abcdef"[number % base];
+        number /= base;
+    } while (number);
+    line_add(line, digits + at, sizeof(digits) - at);
+}
+
+static void line_add_label(crash_line *line, const task_label *label)
+{
+    line_add_text(line, "plugin ");
+    line_add(line, label->plugin.ptr, label->plugin.len);
+    line_add_text(line, ", endpoint ");
+    line_add(line, label->endpoint.ptr, label->endpoint.len);
+}
+
+static void describe_overflow(crash_line *line, const task *victim)
+{
+    line_add_text(line, "stack overflow in ");
+    line_add_label(line, victim->label);
+    line_add_text(line, " (");
+    line_add_number(line, victim->stack->size / 1024, 10);
+    line_add_text(line, " KiB)");
+}
+
+static void describe_place(crash_line *line, const task *victim)
+{
+    if (victim) {
+        line_add_label(line, victim->label);
+    } else if (step_here) {
+        line_add_text(line, step_here);
+        line_add_text(line, " of ");
+        line_add(line, step_plugin.ptr, step_plugin.len);
+    } else {
+        line_add_text(line, "the server's own work");
+    }
+}
+
+static void describe_crash(crash_line *line, const task *victim, const fatal_signal *fatal,
+                           const siginfo_t *info)
+{
+    line_add_text(line, "crash in ");
+    describe_place(line, victim);
+    line_add_text(line, ": ");
+    line_add_text(line, fatal->name);
+    if (info->si_code > 0) {
+        line_add_text(line, " at address 0x");
+        line_add_number(line, (uintptr_t)info->si_addr, 16);
+    }
+}
+
+static bool is_in_guard(const task *victim, const void *address)
+{
+    uintptr_t low = (uintptr_t)victim->stack->low, at = (uintptr_t)address;
+
+    return at < low && at >= low - STACK_GUARD_SIZE;
+}
+
+static void report(const fatal_signal *fatal, const siginfo_t *info)
+{
+    const task *victim = loop_here ? loop_here->tasks.current : NULL;
+    crash_line line = { .len = 0 };
+    ssize_t written;
+
+    line_add_text(&line, "CRITICAL: ");
+    if (victim && info->si_code > 0 && is_in_guard(victim, info->si_addr))
+        describe_overflow(&line, victim);
+    else
+        describe_crash(&line, victim, fatal, info);
+    if (line.len == sizeof(line.text)) line.len--;
+    line.text[line.len++] = '\n';
+    written = write(STDERR_FILENO, line.text, line.len);
+    (void)written;
+}
+
+/* Whoever handled the signal before does so now: by default, the process dies of it. A fault comes
+ * again when the handler returns to it; a signal that was sent is sent again. */
+static void on_fatal_signal(int signum, siginfo_t *info, void *context)
+{
+    fatal_signal *fatal = fatal_signals;
+
+    (void)context;
+    while (fatal->signum != signum)
+        fatal++;
+    report(fatal, info);
+    sigaction(signum, &fatal->previous, NULL);
+    if (info->si_code <= 0) raise(signum);
+}
+
+void crash_set_step(csgi_str plugin, const char *step)
+{
+    step_plugin = plugin;
+    step_here = step;
+}
+
+csgi_status crash_stack_init(crash_stack *self, const loop *owner)
+{
+    stack_t present, own = { .ss_size = CRASH_STACK_SIZE };
+
+    self->memory = NULL;
+    if (sigaltstack(NULL, &present) == 0 && (present.ss_flags & SS_DISABLE)) {
+        own.ss_sp = self->memory = malloc(CRASH_STACK_SIZE);
+        if (!self->memory) return CSGI_ENOMEM;
+        CHECK(sigaltstack(&own, NULL) == 0);
+    }
+    loop_here = owner;
+    return 0;
+}
+
+void crash_stack_fini(crash_stack *self)
+{
+    stack_t none = { .ss_flags = SS_DISABLE };
+
+    loop_here = NULL;
+    if (!self->memory) return;
+    sigaltstack(&none, NULL);
+    free(self->memory);
+    self->memory = NULL;
+}
+
+csgi_status task_install_crash_report(void)
+{
+    struct sigaction action = { .sa_flags = SA_SIGINFO | SA_ONSTACK };
+
+    action.sa_sigaction = on_fatal_signal;
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < COUNT_OF(fatal_signals); i++) {
+        fatal_signal *fatal = &fatal_signals[i];
+
+        if (sigaction(fatal->signum, &action, &fatal->previous) == 0) continue;
+        log_error("cannot watch for crashes (%s): %s", fatal->name, strerror(errno));
+        return CSGI_EFAIL;
+    }
+    return 0;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT
+ * Tasks: their life, their waits, and the queue of those that are ready. A task's struct lies at
+ * the top of its own stack, so a task costs no memory of the heap. */
+#include "loop/task.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "log/log.h"
+#include "loop/core.h"
+
+/* TSan knows 8,128 stacks at most; some are threads. */
+#define TSAN_MAX_TASKS 8000
+/* A task that does not listen is paused for 0, 1, 2, 4 ... ms, up to this. */
+#define PENALTY_MAX_MS 1000
+/* The pause from which on it is named: a handler that sends twice more before it looks is not
+ * worth a line. */
+#define PENALTY_TOLD_MS 4
+
+static void queue_append(task_queue *self, task *item)
+{
+    item->next_ready = NULL;
+    if (self->first)
+        self->last->next_ready = item;
+    else
+        self->first = item;
+    self->last = item;
+}
+
+static void make_ready(task *self)
+{
+    CHECK(!self->is_ready);
+    self->is_ready = true;
+    queue_append(&self->loop->tasks.ready, self);
+    loop_keep_turning(self->loop);
+}
+
+/* Stops the running task until someone makes it ready. */
+static void suspend(task *self)
+{
+    switch_to(&self->side, &self->loop->tasks.loop_side);
+}
+
+static bool must_end(const task *self)
+{
+    return self->is_cancelled && self->shields == 0;
+}
+
+/* The bottom frame of each task. */
+static void task_main(void *arg)
+{
+    task *self = arg;
+
+    self->result = self->fn(self->arg);
+    self->has_ended = true;
+    switch_leave(&self->side, &self->loop->tasks.loop_side);
+}
+
+/* Gives everything back, then tells the owner. */
+static void end_task(task *self)
+{
+    scheduler *tasks = &self->loop->tasks;
+    task_end_fn on_end = self->on_end;
+    void *arg = self->arg;
+    csgi_status result = self->result;
+
+    free(self->error);
+    switch_fini(&self->side);
+    stack_give_back(&tasks->stacks, self->stack);
+    tasks->count--;
+    if (on_end) on_end(arg, result);
+}
+
+static void run_task(task *self)
+{
+    loop *owner = self->loop;
+
+    self->is_ready = false;
+    owner->tasks.current = self;
+    stall_set_holder(&owner->stall, self->label);
+    switch_to(&owner->tasks.loop_side, &self->side);
+    stall_set_holder(&owner->stall, NULL);
+    owner->tasks.current = NULL;
+    owner->clock_is_stale = true;
+    if (self->has_ended) end_task(self);
+}
+
+typedef struct task_pause {
+    timer timer;
+    task *sleeper;
+} task_pause;
+
+static void on_pause_end(timer *item)
+{
+    make_ready(CONTAINER_OF(item, task_pause, timer)->sleeper);
+}
+
+/* Neither events nor cancellation end it. */
+static void pause_task(task *self, uint64_t ms)
+{
+    task_pause item = { .sleeper = self };
+
+    if (ms == 0) {
+        make_ready(self);
+        suspend(self);
+        return;
+    }
+    timer_init(&item.timer, on_pause_end);
+    timer_start(self->loop, &item.timer, ms);
+    suspend(self);
+}
+
+static void penalize(task *self, const char *what)
+{
+    uint64_t ms = self->next_penalty_ms;
+
+    if (ms >= PENALTY_TOLD_MS && !self->penalty_was_told) {
+        self->penalty_was_told = true;
+        log_warning("plugin %.*s, endpoint %.*s ignores its errors (%s); each such call now waits "
+                    "longer, up to %d ms: look at what receive and send return",
+                    STR_ARG(self->label->plugin), STR_ARG(self->label->endpoint), what,
+                    PENALTY_MAX_MS);
+    }
+    self->next_penalty_ms = ms == 0                   ? 1
+                            : ms * 2 < PENALTY_MAX_MS ? (uint32_t)ms * 2
+                                                      : PENALTY_MAX_MS;
+    pause_task(self, ms);
+}
+
+/* A suspension point of a cancelled task. The first one returns at once. */
+static void meet_cancellation(task *self)
+{
+    if (self->cancel_was_told) penalize(self, "waits after its cancellation");
+    self->cancel_was_told = true;
+}
+
+typedef struct timed_wait {
+    timer timer;
+    task_wait wait;
+} timed_wait;
+
+static void on_sleep_end(timer *item)
+{
+    task_wake(&CONTAINER_OF(item, timed_wait, timer)->wait, 0);
+}
+
+static task *running_task(const loop *owner)
+{
+    CHECK(owner->tasks.current);
+    return owner->tasks.current;
+}
+
+csgi_status tasks_init(loop *self, const loop_options *options)
+{
+    scheduler *tasks = &self->tasks;
+    csgi_status status = stack_pool_init(&tasks->stacks, options->guard);
+
+    if (status) return status;
+    switch_init_thread(&tasks->loop_side);
+    tasks->stack_size = options->stack_size ? options->stack_size : 262144;
+    tasks->max_tasks = options->max_tasks ? options->max_tasks : SIZE_MAX;
+    if (tasks->max_tasks > tasks->stacks.max_stacks) tasks->max_tasks = tasks->stacks.max_stacks;
+    if (switch_has_tsan() && tasks->max_tasks > TSAN_MAX_TASKS) tasks->max_tasks = TSAN_MAX_TASKS;
+    return 0;
+}
+
+void tasks_fini(loop *self)
+{
+    CHECK(self->tasks.count == 0);
+    stack_pool_fini(&self->tasks.stacks);
+}
+
+void tasks_run(loop *self)
+{
+    task *next = self->tasks.ready.first;
+
+    self->tasks.ready = (task_queue){ NULL, NULL };
+    while (next) {
+        task *item = next;
+
+        next = item->next_ready;
+        run_task(item);
+    }
+}
+
+const char *task_label_print(const task_label *label, char *text, size_t size)
+{
+    if (label)
+        snprintf(text, size, "plugin %.*s, endpoint %.*s", STR_ARG(label->plugin),
+                 STR_ARG(label->endpoint));
+    else
+        snprintf(text, size, "the server's own work");
+    return text;
+}
+
+csgi_status task_spawn(loop *owner, const task_label *label, size_t stack_size, task_fn fn,
+                       task_end_fn on_end, void *arg, task **out)
+{
+    scheduler *tasks = &owner->tasks;
+    csgi_status status;
+    stack *memory;
+    char *top;
+    task *self;
+
+    if (tasks->count >= tasks->max_tasks) return CSGI_ELIMIT;
+    status = stack_take(&tasks->stacks, stack_size ? stack_size : tasks->stack_size, &memory);
+    if (status) return status;
+
+    top = memory->low + memory->size - TASK_ROOM;
+    self = (task *)(void *)top;
+    memset(self, 0, sizeof(*self));
+    self->loop = owner;
+    self->label = label;
+    self->fn = fn;
+    self->on_end = on_end;
+    self->arg = arg;
+    self->stack = memory;
+    switch_init(&self->side, memory->low, memory->size, top, task_main, self);
+    tasks->count++;
+    make_ready(self);
+    if (out) *out = self;
+    return 0;
+}
+
+task *task_current(const loop *owner)
+{
+    return owner->tasks.current;
+}
+
+const task_label *task_get_label(const task *self)
+{
+    return self->label;
+}
+
+size_t task_count(const loop *owner)
+{
+    return owner->tasks.count;
+}
+
+void task_wait_begin(loop *owner, task_wait *wait)
+{
+    *wait = (task_wait){ .waiter = running_task(owner) };
+}
+
+csgi_status task_wait_end(task_wait *wait)
+{
+    task *self = wait->waiter;
+
+    CHECK(self == self->loop->tasks.current);
+    if (wait->woken) return wait->status;
+    if (must_end(self)) {
+        meet_cancellation(self);
+    } else {
+        self->waiting = wait;
+        suspend(self);
+    }
+    if (wait->woken) return wait->status;
+    self->cancel_was_told = true;
+    return CSGI_ECANCELED;
+}
+
+void task_wake(task_wait *wait, csgi_status status)
+{
+    task *waiter = wait->waiter;
+
+    if (wait->woken) return;
+    wait->woken = true;
+    wait->status = status;
+    if (waiter->waiting != wait) return; /* not yet suspended, or cancelled and ready already */
+    waiter->waiting = NULL;
+    make_ready(waiter);
+}
+
+csgi_status task_sleep(loop *owner, uint64_t ms)
+{
+    timed_wait item;
+    csgi_status status;
+
+    if (ms == 0) return task_yield(owner);
+    timer_init(&item.timer, on_sleep_end);
+    task_wait_begin(owner, &item.wait);
+    /* The loop's clock is cut to whole milliseconds: one more makes it "at least". */
+    timer_start(owner, &item.timer, ms < UINT64_MAX ? ms + 1 : ms);
+    status = task_wait_end(&item.wait);
+    timer_stop(owner, &item.timer);
+    return status;
+}
+
+csgi_status task_yield(loop *owner)
+{
+    task *self = running_task(owner);
+
+    if (must_end(self)) {
+        meet_cancellation(self);
+        return CSGI_ECANCELED;
+    }
+    pause_task(self, 0);
+    return 0;
+}
+
+void task_penalty(loop *owner, const char *what)
+{
+    penalize(running_task(owner), what);
+}
+
+void task_cancel(task *self)
+{
+    self->is_cancelled = true;
+    if (!self->waiting || self->shields) return;
+    self->waiting = NULL;
+    make_ready(self);
+}
+
+bool task_is_cancelled(const task *self)
+{
+    return self->is_cancelled;
+}
+
+void task_shield(task *self)
+{
+    self->shields++;
+}
+
+void task_unshield(task *self)
+{
+    CHECK(self->shields > 0);
+    self->shields--;
+}
+
+void task_set_error(task *self, csgi_str detail)
+{
+    char *copy = detail.len ? malloc(detail.len) : NULL;
+
+    if (copy) memcpy(copy, detail.ptr, detail.len);
+    free(self->error);
+    self->error = copy;
+    self->error_len = copy ? detail.len : 0;
+}
+
+csgi_str task_error(const task *self)
+{
+    return (csgi_str){ self->error, self->error_len };
+}
+
+void task_set_exception_globals(void *(*cxa_get_globals)(void))
+{
+    switch_set_exception_globals(cxa_get_globals);
+}
