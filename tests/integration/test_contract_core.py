@@ -245,9 +245,8 @@ def test_0_7_an_app_that_returns_disconnected_is_not_logged_as_failing(server):
     since = server.mark()
     with server.connect() as connection:
         connection.send_request("GET", script.target)
-        connection.send("")
     results = script.results(server)
-    assert results[1] == ("receive", "disconnect")
+    assert ("receive", "disconnect") in results[:2]
     assert EDISCONNECTED in dict(results[2:4]).values()
     server.get("/hello")
     assert not [line for line in server.log()[since:] if line.startswith("ERROR")]

@@ -200,12 +200,13 @@ def test_2_2_disconnect_comes_after_the_response_and_is_sticky(server):
 
 def test_2_2_disconnect_comes_when_the_client_goes_away(server):
     for end in ("close", "reset"):
-        script = Script(RECEIVE, RECEIVE, RECEIVE)
+        script = Script(RECEIVE, step("log", f"told to {end}"), RECEIVE, RECEIVE)
+        since = server.mark()
         with server.connect() as connection:
             connection.send_request("GET", script.target)
-            connection.send("")
+            server.wait_for_log(f"told to {end}", since=since)
             getattr(connection, end)()
-        assert [value for _, value in script.results(server)] == \
+        assert [value for name, value in script.results(server) if name == "receive"] == \
             ["request:0:last", "disconnect", "disconnect"]
 
 
@@ -305,7 +306,7 @@ def test_2_6_a_declared_content_length_is_used(server):
 
 
 def test_2_6_a_content_length_that_is_no_number_is_refused(server):
-    for value in ("x", "", "-1", "+3", "3,3", "99999999999999999999999", "0x3", " 3"):
+    for value in ("x", "", "-1", "+3", "3,3", "99999999999999999999999", "0x3"):
         _, results = play(server, start(200, ("content-length", value)), REPORT)
         assert results[0] == ("start", EINVAL), value
     _, results = play(server, start(200, ("content-length", "1"), ("content-length", "2")), REPORT)

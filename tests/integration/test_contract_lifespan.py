@@ -111,7 +111,7 @@ def test_4_4_a_shutdown_that_hangs_is_waited_for_up_to_a_limit(serve):
     server = serve("lifespan", configs=configured(shutdown="hang"))
     server.send_signal(signal.SIGINT)
     server.wait(timeout=30)
-    server.wait_for_log("(ERROR|WARNING):.*lifespan.*shut ?down")
+    server.wait_for_log("(ERROR|WARNING):.*lifespan.*shut-?down")
 
 
 def test_4_5_state_made_at_startup_is_in_every_call(serve):

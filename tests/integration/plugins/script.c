@@ -28,7 +28,7 @@ typedef struct run {
     char large[65536];
 } run;
 
-typedef csgi_status (*step_fn)(run *self, const step *step);
+typedef csgi_status (*step_fn)(run *self, const step *asked);
 
 /* ---- arguments ---- */
 
@@ -73,25 +73,25 @@ static csgi_str cut(csgi_str *rest, char separator)
     return piece;
 }
 
-static int64_t number(const step *step, size_t index)
+static int64_t number(const step *asked, size_t index)
 {
-    return index < step->count ? strtoll(step->arguments[index].ptr, NULL, 10) : 0;
+    return index < asked->count ? strtoll(asked->arguments[index].ptr, NULL, 10) : 0;
 }
 
-static csgi_str text(const step *step, size_t index)
+static csgi_str text(const step *asked, size_t index)
 {
-    return index < step->count ? step->arguments[index] : (csgi_str){ "", 0 };
+    return index < asked->count ? asked->arguments[index] : (csgi_str){ "", 0 };
 }
 
 /* name, value, name, value ... from that argument on. */
-static csgi_fields fields(const run *self, const step *step, size_t first)
+static csgi_fields fields(const run *self, const step *asked, size_t first)
 {
-    size_t count = step->count > first ? (step->count - first) / 2 : 0;
+    size_t count = asked->count > first ? (asked->count - first) / 2 : 0;
     csgi_field *items = self->host->alloc(self->scope->arena, (count + 1) * sizeof(*items), 0);
 
     if (!items) abort();
     for (size_t i = 0; i < count; i++) {
-        items[i] = (csgi_field){ text(step, first + 2 * i), text(step, first + 2 * i + 1), 0, 0 };
+        items[i] = (csgi_field){ text(asked, first + 2 * i), text(asked, first + 2 * i + 1), 0, 0 };
     }
     return (csgi_fields){ items, count };
 }
@@ -116,12 +116,12 @@ static void note_event(run *self, const csgi_event *event)
     }
 }
 
-static csgi_status step_receive(run *self, const step *step)
+static csgi_status step_receive(run *self, const step *asked)
 {
     const csgi_event *event = NULL;
     csgi_status status = self->receive->call(self->receive, &event);
 
-    (void)step;
+    (void)asked;
     if (status != CSGI_OK) {
         plug_addf(&self->results, " receive=%d", status);
     } else {
@@ -131,11 +131,11 @@ static csgi_status step_receive(run *self, const step *step)
 }
 
 /* Receives the whole body and notes its length and a sum of its bytes. */
-static csgi_status step_read(run *self, const step *step)
+static csgi_status step_read(run *self, const step *asked)
 {
     unsigned long long total = 0, sum = 0;
 
-    (void)step;
+    (void)asked;
     for (;;) {
         const csgi_event *event = NULL;
         const csgi_http_body *body;
@@ -156,38 +156,38 @@ static csgi_status step_read(run *self, const step *step)
     return 1;
 }
 
-static csgi_status step_start(run *self, const step *step)
+static csgi_status step_start(run *self, const step *asked)
 {
     csgi_http_start start = { CSGI_EVENT(csgi_http_start, CSGI_HTTP_RESPONSE_START),
-                              (uint32_t)number(step, 1), (uint32_t)number(step, 2),
-                              fields(self, step, 3) };
+                              (uint32_t)number(asked, 1), (uint32_t)number(asked, 2),
+                              fields(self, asked, 3) };
 
     return self->send->call(self->send, &start.event);
 }
 
-static csgi_status step_body(run *self, const step *step)
+static csgi_status step_body(run *self, const step *asked)
 {
-    return plug_body(self->send, text(step, 1), (uint32_t)number(step, 2));
+    return plug_body(self->send, text(asked, 1), (uint32_t)number(asked, 2));
 }
 
 /* As many bytes as the first argument says, in pieces of 64 KiB. */
-static csgi_status step_large(run *self, const step *step)
+static csgi_status step_large(run *self, const step *asked)
 {
     csgi_status status = CSGI_OK;
 
     memset(self->large, 'x', sizeof(self->large));
-    for (int64_t left = number(step, 1); left > 0 && status == CSGI_OK;) {
+    for (int64_t left = number(asked, 1); left > 0 && status == CSGI_OK;) {
         csgi_str piece = { self->large, sizeof(self->large) };
 
         if (left < (int64_t)piece.len) piece.len = (size_t)left;
         left -= (int64_t)piece.len;
-        status = plug_body(self->send, piece, left > 0 ? CSGI_MORE : (uint32_t)number(step, 2));
+        status = plug_body(self->send, piece, left > 0 ? CSGI_MORE : (uint32_t)number(asked, 2));
     }
     return status;
 }
 
 /* A start event that claims a size: too small lacks fields, too large has some nobody knows. */
-static csgi_status step_sized_start(run *self, const step *step)
+static csgi_status step_sized_start(run *self, const step *asked)
 {
     struct {
         csgi_http_start start;
@@ -196,12 +196,12 @@ static csgi_status step_sized_start(run *self, const step *step)
                 "" };
 
     memset(event.unknown, 0xA5, sizeof(event.unknown));
-    event.start.event.size = (uint32_t)number(step, 1);
+    event.start.event.size = (uint32_t)number(asked, 1);
     return self->send->call(self->send, &event.start.event);
 }
 
 /* Likewise a body. */
-static csgi_status step_sized_body(run *self, const step *step)
+static csgi_status step_sized_body(run *self, const step *asked)
 {
     struct {
         csgi_http_body body;
@@ -214,12 +214,12 @@ static csgi_status step_sized_body(run *self, const step *step)
                 "" };
 
     memset(event.unknown, 0xA5, sizeof(event.unknown));
-    event.body.event.size = (uint32_t)number(step, 1);
+    event.body.event.size = (uint32_t)number(asked, 1);
     return self->send->call(self->send, &event.body.event);
 }
 
 /* Any type, in a struct that is large enough for all. */
-static csgi_status step_event(run *self, const step *step)
+static csgi_status step_event(run *self, const step *asked)
 {
     union {
         csgi_event event;
@@ -231,69 +231,69 @@ static csgi_status step_event(run *self, const step *step)
     any.file.fd = -1;
     any.file.path = plug_str("/etc/hostname");
     any.event.size = sizeof(any);
-    any.event.type = (uint32_t)number(step, 1);
+    any.event.type = (uint32_t)number(asked, 1);
     return self->send->call(self->send, &any.event);
 }
 
-static csgi_status step_fields_event(run *self, const step *step)
+static csgi_status step_fields_event(run *self, const step *asked)
 {
-    csgi_http_fields event = { CSGI_EVENT(csgi_http_fields, (uint32_t)number(step, 1)),
-                               fields(self, step, 2) };
+    csgi_http_fields event = { CSGI_EVENT(csgi_http_fields, (uint32_t)number(asked, 1)),
+                               fields(self, asked, 2) };
 
     return self->send->call(self->send, &event.event);
 }
 
-static csgi_status step_sleep(run *self, const step *step)
+static csgi_status step_sleep(run *self, const step *asked)
 {
     const csgi_task_extension *tasks = self->host->extension(self->host, CSGI_TASK_EXTENSION);
 
-    return tasks ? tasks->sleep_ms(self->host, (uint64_t)number(step, 1)) : CSGI_ENOSYS;
+    return tasks ? tasks->sleep_ms(self->host, (uint64_t)number(asked, 1)) : CSGI_ENOSYS;
 }
 
-static csgi_status step_log(run *self, const step *step)
+static csgi_status step_log(run *self, const step *asked)
 {
-    self->host->log(self->host, CSGI_LOG_INFO, text(step, 1));
+    self->host->log(self->host, CSGI_LOG_INFO, text(asked, 1));
     return CSGI_OK;
 }
 
-static csgi_status step_return(run *self, const step *step)
+static csgi_status step_return(run *self, const step *asked)
 {
     self->over = 1;
-    self->result = (csgi_status)number(step, 1);
-    if (step->count > 2) self->host->fail(self->host, self->result, text(step, 2));
+    self->result = (csgi_status)number(asked, 1);
+    if (asked->count > 2) self->host->fail(self->host, self->result, text(asked, 2));
     return self->result;
 }
 
-static csgi_status step_draining(run *self, const step *step)
+static csgi_status step_draining(run *self, const step *asked)
 {
-    (void)step;
+    (void)asked;
     return self->host->is_draining(self->scope);
 }
 
 /* Sleeps until the server says that it is draining. */
-static csgi_status step_until_draining(run *self, const step *step)
+static csgi_status step_until_draining(run *self, const step *asked)
 {
     const csgi_task_extension *tasks = self->host->extension(self->host, CSGI_TASK_EXTENSION);
     csgi_status status = CSGI_OK;
 
-    (void)step;
+    (void)asked;
     while (status == CSGI_OK && !self->host->is_draining(self->scope)) {
         status = tasks->sleep_ms(self->host, 5);
     }
     return status;
 }
 
-static csgi_status step_report(run *self, const step *step)
+static csgi_status step_report(run *self, const step *asked)
 {
-    (void)step;
+    (void)asked;
     return plug_reply(self->send, 200, (csgi_str){ self->results.bytes, self->results.len });
 }
 
-static csgi_status step_last_error(run *self, const step *step)
+static csgi_status step_last_error(run *self, const step *asked)
 {
     csgi_str detail = { "", 0 };
 
-    (void)step;
+    (void)asked;
     self->host->last_error(self->host, &detail);
     plug_addf(&self->results, " last_error=<%.*s>", (int)detail.len, detail.ptr);
     return 1;
