@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * GET /hello/{name}: a whole plugin on csgi.h alone, without the framework. */
+#include <csgi/csgi.h>
+
+static csgi_status hello(void *instance, const csgi_scope *scope, csgi_receive *receive,
+                         csgi_send *send)
+{
+    static const csgi_field headers[] = {
+        { CSGI_STR("content-type"), CSGI_STR("text/plain; charset=utf-8"), 0, 0 },
+    };
+    csgi_http_start start = {
+        .event = CSGI_EVENT(csgi_http_start, CSGI_HTTP_RESPONSE_START),
+        .status = 200,
+        .headers = { headers, 1 },
+    };
+    csgi_http_body body = {
+        .event = CSGI_EVENT(csgi_http_body, CSGI_HTTP_RESPONSE_BODY),
+        .body = CSGI_STR("hello, "),
+        .flags = CSGI_MORE,
+    };
+    csgi_status status;
+
+    (void)instance, (void)receive;
+    if (scope->type != CSGI_HTTP) return CSGI_ENOTSUP;
+    if ((status = send->call(send, &start.event)) != CSGI_OK) return status;
+    if ((status = send->call(send, &body.event)) != CSGI_OK) return status;
+    body.body = scope->path_params.items[0].value;
+    body.flags = 0;
+    return send->call(send, &body.event);
+}
+
+static const csgi_endpoint endpoints[] = {
+    {
+        .name = CSGI_STR("hello"),
+        .path = CSGI_STR("/hello/{name}"),
+        .methods = CSGI_STR("GET"),
+        .accepts = CSGI_HTTP,
+        .call = hello,
+    },
+};
+
+static const csgi_plugin plugin = {
+    CSGI_PLUGIN_HEAD,
+    .endpoint_size = sizeof(csgi_endpoint),
+    .name = CSGI_STR("hello"),
+    .version = CSGI_STR("1.0.0"),
+    .summary = CSGI_STR("Says hello"),
+    .endpoints = endpoints,
+    .endpoint_count = 1,
+};
+
+CSGI_PLUGIN(plugin);
