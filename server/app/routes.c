@@ -20,10 +20,9 @@ static bool wraps(const app_endpoint *around, const app_endpoint *endpoint)
 {
     csgi_str prefix = prefix_of(around);
     csgi_str path = endpoint->path;
-    uint32_t accepts = around->endpoint->accepts;
 
     if (!around->endpoint->around || !around->path.len) return false;
-    if (accepts && !(accepts & endpoint->endpoint->accepts)) return false;
+    if (!(around->endpoint->accepts & endpoint->endpoint->accepts)) return false;
     return str_starts_with(path, prefix) && (path.len == prefix.len || path.ptr[prefix.len] == '/');
 }
 
@@ -108,7 +107,7 @@ static csgi_status add_route(app_set *self, router *routes, const sorted_instanc
     added.target = target_new(self, all, endpoint);
     if (!added.target) return CSGI_ENOMEM;
     status = router_add(routes, &added, &why);
-    if (status == CSGI_OK) status = router_add(endpoint->instance->routes, &added, &why);
+    if (status == CSGI_OK) status = router_add(endpoint->instance->next_routes, &added, &why);
     if (status == CSGI_EINVAL) {
         buffer_printf(problem, "plugin %.*s, endpoint %.*s cannot be served at %.*s: %.*s",
                       STR_ARG(endpoint->label.plugin), STR_ARG(endpoint->label.endpoint),
@@ -118,12 +117,15 @@ static csgi_status add_route(app_set *self, router *routes, const sorted_instanc
     return status;
 }
 
+/* Adds every route to the new tables: the set's, and each instance's own. */
 static csgi_status fill(app_set *self, router *routes, buffer *problem)
 {
     sorted_instances all;
     csgi_status status = sort_instances(self, &all);
 
     for (size_t i = 0; i < all.count && status == CSGI_OK; i++) {
+        all.items[i]->next_routes = router_new();
+        if (!all.items[i]->next_routes) return CSGI_ENOMEM;
         for (size_t j = 0; j < all.items[i]->endpoint_count && status == CSGI_OK; j++) {
             const app_endpoint *endpoint = &all.items[i]->endpoints[j];
 
@@ -134,17 +136,32 @@ static csgi_status fill(app_set *self, router *routes, buffer *problem)
     return status;
 }
 
+static void replace(router **routes, router *next)
+{
+    router_free(*routes);
+    *routes = next;
+}
+
 csgi_status app_set_route_defaults(app_set *self, buffer *problem)
 {
     router *routes = router_new();
     csgi_status status = routes ? fill(self, routes, problem) : CSGI_ENOMEM;
 
-    if (status == CSGI_OK) {
-        router_free(self->routes);
-        self->routes = routes;
-        return CSGI_OK;
-    }
     if (status == CSGI_ENOMEM) buffer_printf(problem, "no memory for the route table");
-    router_free(routes);
+    if (status == CSGI_OK) {
+        replace(&self->routes, routes);
+    } else {
+        router_free(routes);
+    }
+    LIST_EACH (node, &self->instances) {
+        instance *each = CONTAINER_OF(node, instance, node);
+
+        if (status == CSGI_OK) {
+            replace(&each->routes, each->next_routes);
+        } else {
+            router_free(each->next_routes);
+        }
+        each->next_routes = NULL;
+    }
     return status;
 }
