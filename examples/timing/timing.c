@@ -1,80 +1,94 @@
 /* SPDX-License-Identifier: MIT
- * A middleware around every route: adds a Server-Timing header with the time the application took
- * until it began its response. */
+ * A middleware: adds "server-timing: app;dur=1.234" (milliseconds from the call to its response's
+ * head) to every response. Its path is "/", so to drop it into the plugin directory is to wrap
+ * every route of the server. */
 #include <csgi/csgi.h>
-
+#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
-/* A send of our own, which adds the header on the way out. */
+/* Our own send, which the application further in gets instead of ours. A closure is a function and
+ * the struct that holds it, so what it needs stands beside it. */
 typedef struct timing_send {
-    csgi_send send; /* first: what is further in knows only this */
+    csgi_send closure; /* first, so that the function finds the rest */
     csgi_send *outer;
     const csgi_host *host;
     csgi_arena *arena;
-    uint64_t began_ns;
+    uint64_t started_ns;
 } timing_send;
 
-/* Received and sent events are never changed in place: a copy goes on. */
-static csgi_status send_with_header(timing_send *self, const csgi_event *event)
+/* A copy of the start event with one header more. An event is never changed and never copied by
+ * assignment: it may be larger than the struct that this file was compiled with. */
+static csgi_status add_header(timing_send *self, const csgi_event *event, csgi_event **copy)
 {
-    const csgi_http_start *start = (const csgi_http_start *)(const void *)event;
-    size_t count = start->headers.count;
-    csgi_event *copy = NULL;
-    csgi_status status = self->host->copy_event(self->arena, event, &copy);
-    csgi_field *headers =
-        self->host->alloc(self->arena, (count + 1) * sizeof(*headers), _Alignof(csgi_field));
-    char *text = self->host->alloc(self->arena, 32, 1);
-    int len;
+    const csgi_host *host = self->host;
+    uint64_t us = (host->now_ns(host) - self->started_ns) / 1000;
+    csgi_http_start *start;
+    csgi_field *fields;
+    csgi_status status;
+    size_t i, count;
+    char *value;
 
+    status = host->copy_event(self->arena, event, copy);
     if (status != CSGI_OK) return status;
-    if (!headers || !text) return CSGI_ENOMEM;
-    len = snprintf(text, 32, "app;dur=%.3f",
-                   (double)(self->host->now_ns(self->host) - self->began_ns) / 1e6);
-    if (count) memcpy(headers, start->headers.items, count * sizeof(*headers));
-    headers[count] = (csgi_field){
-        .name = CSGI_STR("server-timing"),
-        .value = { text, (size_t)len },
-    };
-    ((csgi_http_start *)(void *)copy)->headers = (csgi_fields){ headers, count + 1 };
-    return self->outer->call(self->outer, copy);
+    start = (csgi_http_start *)(void *)*copy;
+    count = start->headers.count;
+
+    fields = host->alloc(self->arena, (count + 1) * sizeof(*fields), 0);
+    value = host->alloc(self->arena, 48, 1);
+    if (!fields || !value) return CSGI_ENOMEM;
+    for (i = 0; i < count; i++)
+        fields[i] = start->headers.items[i];
+    snprintf(value, 48, "app;dur=%" PRIu64 ".%03u", us / 1000, (unsigned)(us % 1000));
+    fields[count] = (csgi_field){ CSGI_STR("server-timing"), { value, 0 }, 0, 0 };
+    while (value[fields[count].value.len])
+        fields[count].value.len++;
+    start->headers = (csgi_fields){ fields, count + 1 };
+    return CSGI_OK;
 }
 
-static csgi_status send_timed(csgi_send *send, const csgi_event *event)
+static csgi_status timing_send_call(csgi_send *closure, const csgi_event *event)
 {
-    timing_send *self = (timing_send *)(void *)send;
+    timing_send *self = (timing_send *)closure;
+    csgi_event *copy;
+    csgi_status status;
 
-    if (event->type == CSGI_HTTP_RESPONSE_START) return send_with_header(self, event);
-    return self->outer->call(self->outer, event);
+    /* All else goes on untouched, what we have never heard of as well. */
+    if (event->type != CSGI_HTTP_RESPONSE_START) return self->outer->call(self->outer, event);
+    status = add_header(self, event, &copy);
+    return status == CSGI_OK ? self->outer->call(self->outer, copy) : status;
 }
 
-static csgi_status time_it(void *instance, csgi_app *inner, const csgi_scope *scope,
-                           csgi_receive *receive, csgi_send *send)
+static csgi_status timing(void *instance, csgi_app *inner, const csgi_scope *scope,
+                          csgi_receive *receive, csgi_send *send)
 {
-    const csgi_host *host = instance; /* there is no create: the instance is its host */
-    timing_send timed = { { send_timed }, send, host, scope->arena, host->now_ns(host) };
+    const csgi_host *host = instance; /* there is no create: instances are their csgi_host */
+    timing_send wrapped = { { timing_send_call }, send, host, scope->arena, host->now_ns(host) };
 
-    if (scope->type != CSGI_HTTP) return inner->call(inner, scope, receive, send);
-    return inner->call(inner, scope, receive, &timed.send);
+    /* The struct may live on this stack: the call further in ends before we return. */
+    return inner->call(inner, scope, receive, &wrapped.closure);
 }
 
 static const csgi_endpoint endpoints[] = {
-    {
-        .name = CSGI_STR("time_it"),
-        .path = CSGI_STR("/"), /* a middleware's path is a prefix */
-        .accepts = CSGI_HTTP,
-        .around = time_it,
-    },
+    { CSGI_STR("timing"), CSGI_STR("/"), CSGI_STR(""), CSGI_HTTP, 0, NULL, timing },
 };
 
 static const csgi_plugin plugin = {
     CSGI_PLUGIN_HEAD,
-    .endpoint_size = sizeof(csgi_endpoint),
-    .name = CSGI_STR("timing"),
-    .version = CSGI_STR("1.0.0"),
-    .summary = CSGI_STR("Says how long applications take"),
-    .endpoints = endpoints,
-    .endpoint_count = 1,
+    0,
+    0,
+    (uint32_t)sizeof(csgi_endpoint),
+    CSGI_STR("timing"),
+    CSGI_STR("1.0.0"),
+    CSGI_STR("Tells clients how long a response took"),
+    endpoints,
+    sizeof(endpoints) / sizeof(endpoints[0]),
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
 };
 
 CSGI_PLUGIN(plugin);
