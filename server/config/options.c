@@ -12,11 +12,12 @@
 #include "base/suggest.h"
 #include "config/units.h"
 
-#define OPTION(name, metavar, kind, field, fallback, min, max, help)            \
-    {                                                                           \
+#define OPTION(name, metavar, kind, field, fallback, min, max, help)                   \
+    {                                                                                  \
         name, metavar, fallback, help, kind, offsetof(server_options, field), min, max \
     }
-#define YEAR_MS (UINT64_C(365) * 86400 * 1000)
+#define HELP_COLUMN 26 /* where the help text begins; a longer name has a line of its own */
+#define YEAR_MS     (UINT64_C(365) * 86400 * 1000)
 
 const option_entry option_table[] = {
     OPTION("host", "ADDRESS", OPTION_TEXT, host, "127.0.0.1", 0, 0,
@@ -258,8 +259,8 @@ static int read_option(server_options *self, int argc, char **argv, int at, buff
     return 2;
 }
 
-csgi_status options_read_arguments(server_options *self, int argc, char **argv, int *positional_count,
-                                   const char **asked, buffer *problem)
+csgi_status options_read_arguments(server_options *self, int argc, char **argv,
+                                   int *positional_count, const char **asked, buffer *problem)
 {
     size_t before = problem->len;
     int positionals = 0, at = 0;
@@ -304,8 +305,12 @@ csgi_status options_print_help(buffer *out)
             snprintf(left, sizeof left, "--%s / --no-%s", entry->name, entry->name);
         else
             snprintf(left, sizeof left, "--%s %s", entry->name, entry->metavar);
-        buffer_printf(out, "  %-40s %s\n", left, entry->help);
-        buffer_printf(out, "  %-40s [default: %s; %s]\n", "",
+        if (strlen(left) > HELP_COLUMN) {
+            buffer_printf(out, "  %s\n", left);
+            left[0] = 0;
+        }
+        buffer_printf(out, "  %-*s %s\n", HELP_COLUMN, left, entry->help);
+        buffer_printf(out, "  %-*s [default: %s; %s]\n", HELP_COLUMN, "",
                       *entry->fallback ? entry->fallback : "none", variable);
     }
     return out->bytes ? CSGI_OK : CSGI_ENOMEM;

@@ -278,7 +278,10 @@ static void run(worker *self, char **files, size_t file_count)
     csgi_status status = make_parts(self, &problem);
 
     if (status == CSGI_OK) status = watch_signals(self);
-    if (status == CSGI_OK) status = load_plugins(self, files, file_count, &problem);
+    if (status == CSGI_OK) {
+        log_info("Waiting for application startup.");
+        status = load_plugins(self, files, file_count, &problem);
+    }
     if (problem.len) log_error("%.*s", STR_ARG(buffer_str(&problem)));
     if (status == CSGI_ENOMEM && !problem.len) log_error("no memory to start");
     buffer_fini(&problem);
@@ -287,7 +290,6 @@ static void run(worker *self, char **files, size_t file_count)
         self->exit_status = EXIT_START_FAILED;
         if (self->loop) close_all(self);
     } else {
-        log_info("Waiting for application startup.");
         app_set_startup(self->apps, on_apps_started, self);
     }
     if (self->loop) loop_run(self->loop);

@@ -63,13 +63,13 @@ def test_a_typing_mistake_gets_a_suggestion(arguments, suggestion):
     assert result.returncode == 2
     assert arguments[-1] in result.stderr or arguments[0] in result.stderr \
         or arguments[1] in result.stderr
-    assert f'did you mean "{suggestion}"' in result.stderr
+    assert re.search(f'did you mean "?{suggestion}"?', result.stderr)
 
 
 @pytest.mark.parametrize("arguments", [
     ("--port", "65536"), ("--port", "-1"), ("--port", "http"), ("--port", ""), ("--port",),
     ("--log-level", "loud"), ("--stack-size", "1"), ("--timeout-keep-alive", "soon"),
-    ("--access-log", "perhaps"), ("--no-port",), ("--host",), ("-x",)])
+    ("--no-port",), ("--host",), ("-x",)])
 def test_a_wrong_option_is_a_usage_error_that_says_what_was_found(arguments):
     result = run("run", *arguments)
     assert result.returncode == 2, result.stderr
