@@ -65,8 +65,10 @@ static csgi_status refuse(const char **why, csgi_status status, const char *text
     return status;
 }
 
+/* After a complete response the wire lets go, and that is no disconnect. */
 static bool is_gone(const exchange *self)
 {
+    if (self->phase == EXCHANGE_COMPLETE) return self->disconnected;
     return self->disconnected || !self->wire_owner || self->phase == EXCHANGE_CUT;
 }
 
