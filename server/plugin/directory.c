@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/str.h"
 #include "plugin/plugin.h"
@@ -15,6 +16,14 @@ static bool is_plugin_name(const char *name)
     size_t len = strlen(name);
 
     return name[0] != '.' && len > 3 && strcmp(name + len - 3, ".so") == 0;
+}
+
+/* A name that cannot be looked at counts as a file, so that loading it says why. */
+static bool is_directory(DIR *parent, const char *name)
+{
+    struct stat about;
+
+    return fstatat(dirfd(parent), name, &about, 0) == 0 && S_ISDIR(about.st_mode);
 }
 
 static char *join(const char *directory, const char *name)
@@ -71,7 +80,7 @@ csgi_status plugin_directory_list(const char *directory, char ***files, size_t *
     if (!entries) return refuse_directory(directory, problem);
     errno = 0;
     for (struct dirent *entry; status == CSGI_OK && (entry = readdir(entries)) != NULL; errno = 0) {
-        if (is_plugin_name(entry->d_name))
+        if (is_plugin_name(entry->d_name) && !is_directory(entries, entry->d_name))
             status = add_path(&paths, &found, &capacity, join(directory, entry->d_name));
     }
     if (status == CSGI_OK && errno != 0) status = refuse_directory(directory, problem);

@@ -50,8 +50,8 @@ csgi_status plugin_check_names(plugin *const *plugins, size_t count, buffer *pro
  * thing that loads but will hurt. CSGI_EFAIL, CSGI_ENOMEM. */
 csgi_status elf_inspect(const char *file, buffer *problem, buffer *warnings);
 
-/* The plugin files of a directory, sorted by name, as heap paths; names that begin with "." or end
- * in "~" or ".tmp" are left alone. */
+/* The plugin files (NAME.so) of a directory, sorted by name, as heap paths; folders, and names that
+ * begin with "." or end in "~" or ".tmp", are left alone. CSGI_EFAIL, CSGI_ENOMEM. */
 csgi_status plugin_directory_list(const char *directory, char ***files, size_t *count,
                                   buffer *problem);
 void plugin_directory_list_free(char **files, size_t count);

@@ -21,6 +21,7 @@ static void plugin_files_are_listed_by_name_and_others_left_alone(void **state)
 
     for (size_t i = 0; i < COUNT_OF(names); i++)
         workshop_write(self, names[i], "x", 1);
+    assert_int_equal(mkdir(workshop_path(self, "folder.so"), 0755), 0);
     assert_int_equal(plugin_directory_list(self->directory, &files, &count, &self->problem),
                      CSGI_OK);
     assert_int_equal(count, 3);
