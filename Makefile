@@ -224,10 +224,11 @@ lint: ## arrows, lengths, documentation, layout
 lint-tidy: ## clang-tidy (slow)
 	@$(TESTS) tidy
 
-fmt: ## lay out the C sources with clang-format 14
+fmt: ## lay out the C sources with clang-format 14; copy quoted files into the documents
 	@$(CLANG_FORMAT) --version | grep -q 'version 14\.' || \
 	    { echo "make fmt takes clang-format 14: other versions lay out differently" >&2; exit 1; }
 	@$(CLANG_FORMAT) -i $(C_FILES)
+	@$(PYTHON) tests/lint/docs.py
 
 chroot-check: ## run the README's commands in a bare Debian (SUITE=bookworm or trixie; root)
 	@sh tests/harness/chroot_check.sh $(SUITE)

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The documents against the code: paths, links, make targets, options and quoted files are real."""
+import pathlib
 import posixpath
 import re
 
 from sources import files
 
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+QUOTE = re.compile(r"^<!-- (the whole of|from) (\S+) -->\n+(```[^\n]*\n.*?^```$)?",
+                   re.DOTALL | re.MULTILINE)
 SPAN = re.compile(r"`([^`\n]+)`")
 
 
@@ -77,10 +80,8 @@ def options(root):
 
 def quotes(root):
     """A block after "<!-- the whole of FILE -->" is that file; after "<!-- from FILE -->", a part."""
-    marker = re.compile(r"^<!-- (the whole of|from) (\S+) -->\n+(```[^\n]*\n.*?^```$)?",
-                        re.DOTALL | re.MULTILINE)
     for file in documents(root):
-        for match in marker.finditer(file.text):
+        for match in QUOTE.finditer(file.text):
             extent, name, block = match.groups()
             source = file.root / name
             line = line_of(file, match.start())
@@ -90,3 +91,22 @@ def quotes(root):
             quoted, text = FENCE.fullmatch(block).group(1), source.read_text()
             if text != quoted if extent == "the whole of" else quoted not in text:
                 yield file.path, line, f"the block differs from {name}: copy it again"
+
+
+def quote_again(root):
+    """Copies the files that are quoted whole into the documents (make fmt)."""
+    def copy(match):
+        extent, name, block = match.groups()
+        if extent != "the whole of" or not block:
+            return match.group(0)
+        language = block.split("\n", 1)[0]
+        return f"<!-- the whole of {name} -->\n{language}\n{(root / name).read_text()}```"
+
+    for file in documents(root):
+        text = QUOTE.sub(copy, file.text)
+        if text != file.text:
+            (file.root / file.path).write_text(text)
+
+
+if __name__ == "__main__":
+    quote_again(pathlib.Path(__file__).resolve().parents[2])

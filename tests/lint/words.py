@@ -7,7 +7,7 @@ import socket
 
 from sources import files
 
-BANNED = re.compile(r"\b(strcpy|strcat|strncpy|strncat|sprintf|vsprintf|gets|atoi|atol|atoll|atof|"
+BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|atof|"
                     r"alloca|strtok|setjmp|longjmp|asctime|ctime|tmpnam)\s*\(")
 MARKS = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "X" * 3, "HA" + "CK"]) + r")\b")
 SOURCES = ("server/", "sdk/", "plugins/", "examples/", "tests/")
