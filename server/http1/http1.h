@@ -34,5 +34,7 @@ csgi_status http1_conn_new(stream *stream, const http1_options *options, const h
 void http1_conn_drain(http1_conn *self);
 /* Cuts it now; its exchange sees a disconnect. */
 void http1_conn_cut(http1_conn *self);
+/* Frees what connections share; none is left. */
+void http1_clear(void);
 
 #endif

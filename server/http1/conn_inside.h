@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ * A connection's struct, shared by its reading (conn.c), its writing (conn_wire.c) and its end
+ * (conn_close.c). */
+#ifndef CAPRICORN_HTTP1_CONN_INSIDE_H
+#define CAPRICORN_HTTP1_CONN_INSIDE_H
+
+#include "http1/http1.h"
+#include "http1/request_parser.h"
+
+/* A head that came in several reads: what is there so far. */
+typedef struct partial_head {
+    buffer bytes;
+    request_places places; /* its fields follow */
+} partial_head;
+
+/* Pipelined bytes kept while a response is made; above it reading stops. */
+#define CARRY_HIGH ((size_t)65536)
+/* Of a body that nobody read, what is still read away to keep the connection. */
+#define DISCARD_MAX ((size_t)65536)
+/* Before a connection is closed its peer may read the response and be heard out, so long and so
+ * much: closing at once would reset it. */
+#define LINGER_MS  1000u
+#define LINGER_MAX ((size_t)1048576)
+/* When draining, an idle connection is given this long: a request that the kernel already has will
+ * be read. */
+#define DRAIN_IDLE_MS 10u
+
+struct http1_conn {
+    stream *stream;
+    loop *loop;
+    const http1_options *options;
+    const http1_events *events;
+    void *owner;
+    exchange *exchange; /* the current one, until its response has ended */
+    partial_head *partial;
+    char *head; /* of the response, held back; in the exchange's arena */
+    uint32_t head_len;
+    uint32_t carry_start; /* bytes of carry that are done with */
+    uint32_t unparsed;    /* bytes being fed that come after the current request */
+    buffer carry;         /* read but not parsed yet */
+    timer timer;          /* idle, lingering */
+    uint64_t idle_since_ms;
+    size_t discarded; /* body bytes read away; when lingering, all bytes */
+    bool reading, feeding, eof, draining, lingering, closing;
+    bool closes; /* after this response */
+    /* Of the current request. */
+    bool handed_up, expects_continue, chunks, omits_body, until_close, flushed;
+    request_limits limits;
+    request_parser parser;
+};
+
+/* Reads again if reading was stopped. */
+void conn_read(http1_conn *self);
+/* Goes on with bytes that were kept, if the next request may begin. */
+void conn_advance(http1_conn *self);
+/* The response has been written whole. The exchange is released; on_request may be called for the
+ * next one. */
+void conn_end_response(http1_conn *self);
+
+/* Lets the peer read what was sent, then closes. No exchange is left. */
+void conn_linger(http1_conn *self);
+/* Closes at once; the exchange, if any, sees a disconnect. */
+void conn_close(http1_conn *self);
+/* Events while lingering. */
+void conn_linger_read(http1_conn *self, size_t len);
+void conn_linger_due(http1_conn *self);
+/* The stream's on_closed: frees the connection. */
+void conn_on_closed(void *owner);
+
+extern const exchange_wire conn_wire;
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ * What an HTTP/1 connection does for its exchange: 100 Continue, the response's head and body. */
+#include "base/check.h"
+#include "base/str.h"
+#include "http1/conn_inside.h"
+#include "http1/response.h"
+
+/* Has the client, who asked whether to send its body, sent some of it or been told to? */
+static bool is_waiting_for_continue(const http1_conn *self)
+{
+    return self->expects_continue && !self->parser.has_ended && self->parser.body_received == 0;
+}
+
+static void want_body(exchange *request)
+{
+    static const csgi_str answer = CSGI_STR("HTTP/1.1 100 Continue\r\n\r\n");
+    http1_conn *self = request->wire_owner;
+
+    if (is_waiting_for_continue(self) && !self->flushed) stream_write(self->stream, &answer, 1);
+    self->expects_continue = false;
+}
+
+static void resume(exchange *request)
+{
+    conn_read(request->wire_owner);
+}
+
+static csgi_status start(exchange *request, uint32_t status, csgi_fields headers)
+{
+    http1_conn *self = request->wire_owner;
+    response_style style = { self->options->server_header, self->options->date_header };
+    char *head = arena_alloc(&request->arena, response_head_room(headers), 1);
+    bool asks_close;
+
+    if (!head) return CSGI_ENOMEM;
+    self->head_len = (uint32_t)response_head_begin(head, status, headers, style, &asks_close);
+    self->head = head;
+    self->closes |= asks_close;
+    return CSGI_OK;
+}
+
+static void unstart(exchange *request)
+{
+    http1_conn *self = request->wire_owner;
+
+    self->head = NULL; /* an asked close stays: it does no harm */
+}
+
+/* Is the rest of the request's body too much to be read away? */
+static bool is_much_unread(const http1_conn *self, bool is_last)
+{
+    if (!is_last || self->parser.has_ended || self->parser.is_chunked) return false;
+    return self->parser.llhttp.content_length > DISCARD_MAX; /* what is left of it */
+}
+
+/* Ends the held-back head, now that the body's framing is known. */
+static void end_head(http1_conn *self, bool is_last)
+{
+    const exchange *request = self->exchange;
+    bool nothing_waits = self->carry.len == self->carry_start && self->unparsed == 0;
+    response_facts facts = {
+        .status = request->status,
+        .is_head = str_eq(request->method, STR("HEAD")),
+        .is_http10 = str_eq(request->http_version, STR("1.0")),
+        .has_length = request->has_declared_length,
+        .length = request->declared_length,
+    };
+    response_framing framing;
+
+    self->closes |= (self->draining || self->eof) && nothing_waits;
+    self->closes |= is_waiting_for_continue(self) || is_much_unread(self, is_last);
+    facts.keep_alive = !self->closes;
+    framing = response_frame(&facts);
+    self->head_len += (uint32_t)response_head_end(self->head + self->head_len, &framing, &facts);
+    self->closes = framing.close;
+    self->chunks = framing.is_chunked;
+    self->omits_body = framing.omit_body;
+    self->until_close = framing.until_close;
+    self->flushed = true;
+}
+
+static csgi_status body(exchange *request, csgi_str bytes, bool last)
+{
+    static const csgi_str chunk_end = CSGI_STR("\r\n"), chunks_end = CSGI_STR("\r\n0\r\n\r\n");
+    http1_conn *self = request->wire_owner;
+    char chunk_line[20];
+    csgi_str pieces[4];
+    size_t count = 0;
+    csgi_status status;
+
+    if (self->closing) return CSGI_EDISCONNECTED;
+    if (self->head) {
+        end_head(self, last);
+        pieces[count++] = (csgi_str){ self->head, self->head_len };
+        self->head = NULL;
+    }
+    if (!self->omits_body && bytes.len) {
+        if (self->chunks)
+            pieces[count++] = (csgi_str){ chunk_line, response_chunk_line(chunk_line, bytes.len) };
+        pieces[count++] = bytes;
+        if (self->chunks) pieces[count++] = last ? chunks_end : chunk_end;
+    } else if (self->chunks && last) {
+        pieces[count++] = str_slice(chunks_end, 2, SIZE_MAX);
+    }
+    status = count ? stream_write(self->stream, pieces, count) : CSGI_OK;
+    if (status) return status;
+    if (last) conn_end_response(self);
+    return CSGI_OK;
+}
+
+static size_t queued(const exchange *request)
+{
+    const http1_conn *self = request->wire_owner;
+
+    return stream_queued(self->stream);
+}
+
+static void cut(exchange *request)
+{
+    conn_close(request->wire_owner);
+}
+
+const exchange_wire conn_wire = {
+    .want_body = want_body,
+    .resume = resume,
+    .start = start,
+    .unstart = unstart,
+    .body = body,
+    .queued = queued,
+    .cut = cut,
+};

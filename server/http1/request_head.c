@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT
+ * From places to strings: the request line, the target's forms, the fields that frame a message. */
+#include "http1/request_head.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/str.h"
+#include "exchange/exchange.h"
+
+/* How often the fields that matter for framing and routing are there, and the last of each. */
+typedef struct known_fields {
+    unsigned hosts, lengths, encodings;
+    csgi_field *host, *encoding, *expect;
+} known_fields;
+
+typedef struct build {
+    arena *arena;
+    char *bytes;
+    const request_parser *parser;
+    request_head *out;
+    request_problem *problem;
+    csgi_field *fields;
+    size_t field_count;
+    known_fields known;
+} build;
+
+static csgi_status refuse(build *self, uint32_t status, const char *detail)
+{
+    *self->problem = (request_problem){ status, detail };
+    return CSGI_EINVAL;
+}
+
+/* ---- line ends ---- */
+
+/* Every LF follows a CR, and no line begins with a space or tab (obs-fold): llhttp 8.1 lets both
+ * pass at the end of a field (RFC 9112 sections 2.2 and 5.2). */
+static bool has_whole_line_ends(const char *bytes, size_t len)
+{
+    const char *at = bytes, *end = bytes + len;
+
+    while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+        if (at == bytes || at[-1] != '\r') return false;
+        if (++at == end) return true;
+        if (*at == ' ' || *at == '\t') return false;
+    }
+    return true;
+}
+
+/* ---- the request line ---- */
+
+/* llhttp knows methods of ICE and RTSP too. */
+static bool is_http_method(unsigned method)
+{
+    return method < HTTP_SOURCE || method > HTTP_FLUSH;
+}
+
+static csgi_status build_line(build *self)
+{
+    const llhttp_t *llhttp = &self->parser->llhttp;
+    const request_span target = self->parser->places->target;
+    const size_t target_end = target.start + target.len;
+    csgi_str rest =
+        str_trim((csgi_str){ self->bytes + target_end, self->parser->head_len - target_end });
+
+    if (!is_http_method(llhttp->method)) return refuse(self, 501, "The method is not supported");
+    if (!str_starts_with(rest, STR("HTTP/"))) return refuse(self, 400, "Malformed request line");
+    if (target_end + sizeof " HTTP/1.1" - 1 > self->parser->limits->line)
+        return refuse(self, 414, "The request line is too long");
+    if (llhttp->http_major != 1) return refuse(self, 505, "The HTTP version is not supported");
+    self->out->http_version = llhttp->http_minor == 0 ? STR("1.0") : STR("1.1");
+    self->out->method = str_from(llhttp_method_name((llhttp_method_t)llhttp->method));
+    return CSGI_OK;
+}
+
+/* ---- fields ---- */
+
+static void note_known(known_fields *known, csgi_field *field)
+{
+    switch (field->name.len) {
+    case 4:
+        if (!str_eq(field->name, STR("host"))) break;
+        known->hosts++;
+        known->host = field;
+        break;
+    case 6:
+        if (str_eq(field->name, STR("expect"))) known->expect = field;
+        break;
+    case 14:
+        if (str_eq(field->name, STR("content-length"))) known->lengths++;
+        break;
+    case 17:
+        if (!str_eq(field->name, STR("transfer-encoding"))) break;
+        known->encodings++;
+        known->encoding = field;
+        break;
+    default:
+        break;
+    }
+}
+
+/* A string of the head's bytes, ended by a NUL over its delimiter. */
+static csgi_str end_string(char *at, size_t len)
+{
+    if (len == 0) return STR("");
+    at[len] = '\0';
+    return (csgi_str){ at, len };
+}
+
+static void lower(char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        text[i] = char_lower(text[i]);
+}
+
+static csgi_status build_fields(build *self)
+{
+    const request_places *places = self->parser->places;
+
+    /* One more, for a Host that only an absolute target has. */
+    self->fields = arena_alloc(self->arena, (places->field_count + 1) * sizeof *self->fields, 0);
+    if (!self->fields) return CSGI_ENOMEM;
+    self->field_count = places->field_count;
+    for (uint32_t i = 0; i < places->field_count; i++) {
+        request_span name = places->fields[i].name, value = places->fields[i].value;
+        csgi_str text = str_trim((csgi_str){ self->bytes + value.start, value.len });
+
+        if (name.len == 0) return refuse(self, 400, "A header has no name");
+        lower(self->bytes + name.start, name.len);
+        self->fields[i] = (csgi_field){ .name = end_string(self->bytes + name.start, name.len),
+                                        .value = end_string((char *)text.ptr, text.len) };
+        note_known(&self->known, &self->fields[i]);
+    }
+    return CSGI_OK;
+}
+
+static csgi_status check_framing(build *self)
+{
+    bool is_http10 = self->parser->llhttp.http_minor == 0;
+    const known_fields *known = &self->known;
+
+    if (known->encodings) {
+        if (known->lengths)
+            return refuse(self, 400, "Both Content-Length and Transfer-Encoding are given");
+        if (is_http10) return refuse(self, 400, "Transfer-Encoding is not allowed in HTTP/1.0");
+        if (known->encodings > 1 || !str_eq_nocase(known->encoding->value, STR("chunked")))
+            return refuse(self, 400, "Unsupported Transfer-Encoding");
+    }
+    if (known->lengths > 1) return refuse(self, 400, "Content-Length is given twice");
+    if (known->expect && !is_http10) {
+        if (!str_eq_nocase(known->expect->value, STR("100-continue")))
+            return refuse(self, 417, "The expectation is not supported");
+        self->out->expects_continue = self->parser->has_body;
+    }
+    return CSGI_OK;
+}
+
+/* ---- Host ---- */
+
+static bool is_host(csgi_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (strchr("@,/?#\\ \t", text.ptr[i])) return false;
+    }
+    return true;
+}
+
+static csgi_status check_host(build *self)
+{
+    if (self->known.hosts > 1) return refuse(self, 400, "Host is given twice");
+    if (self->known.hosts == 0) {
+        if (self->parser->llhttp.http_minor == 0) return CSGI_OK;
+        return refuse(self, 400, "Host is missing");
+    }
+    return is_host(self->known.host->value) ? CSGI_OK : refuse(self, 400, "Malformed Host");
+}
+
+/* The authority of an absolute target is the host, whatever Host says (RFC 9112 section 3.2.2). */
+static csgi_status set_host(build *self, csgi_str authority)
+{
+    csgi_str copy = arena_copy_str(self->arena, authority);
+
+    if (!copy.ptr) return CSGI_ENOMEM;
+    if (!self->known.host) {
+        self->known.host = &self->fields[self->field_count++];
+        *self->known.host = (csgi_field){ .name = STR("host") };
+    }
+    self->known.host->value = copy;
+    return CSGI_OK;
+}
+
+/* ---- the target ---- */
+
+static bool starts_with_nocase(csgi_str text, csgi_str prefix)
+{
+    return str_eq_nocase(str_slice(text, 0, prefix.len), prefix);
+}
+
+/* Takes scheme and authority off an absolute target. */
+static csgi_status take_authority(build *self, csgi_str *target)
+{
+    csgi_str rest, authority;
+    size_t end = 0;
+    csgi_status status;
+
+    if (starts_with_nocase(*target, STR("http://")))
+        rest = str_slice(*target, 7, SIZE_MAX);
+    else if (starts_with_nocase(*target, STR("https://")))
+        rest = str_slice(*target, 8, SIZE_MAX);
+    else
+        return refuse(self, 400, "Malformed request target");
+    while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?')
+        end++;
+    authority = str_slice(rest, 0, end);
+    if (authority.len == 0 || !is_host(authority))
+        return refuse(self, 400, "Malformed host in the request target");
+    if ((status = set_host(self, authority))) return status;
+    *target = str_slice(rest, end, SIZE_MAX);
+    return CSGI_OK;
+}
+
+static csgi_status build_target(build *self)
+{
+    request_span span = self->parser->places->target;
+    csgi_str target = { self->bytes + span.start, span.len };
+    request_head *out = self->out;
+    size_t question;
+    csgi_status status;
+
+    if (str_find_char(target, '#') < target.len)
+        return refuse(self, 400, "The request target has a fragment");
+    if (str_eq(target, STR("*"))) {
+        if (!str_eq(out->method, STR("OPTIONS")))
+            return refuse(self, 400, "The target * is for OPTIONS only");
+        out->raw_path = out->path = STR("*");
+        out->query_string = STR("");
+        return CSGI_OK;
+    }
+    if (!str_starts_with(target, STR("/")) && (status = take_authority(self, &target)))
+        return status;
+    question = str_find_char(target, '?');
+    out->query_string = STR("");
+    if (question < target.len)
+        out->query_string =
+            end_string((char *)target.ptr + question + 1, target.len - question - 1);
+    out->raw_path = end_string((char *)target.ptr, question);
+    if (out->raw_path.len == 0) out->raw_path = STR("/");
+    self->problem->status = 400;
+    return http_decode_path(self->arena, out->raw_path, &out->path, &self->problem->detail);
+}
+
+/* ---- public ---- */
+
+csgi_status request_head_build(arena *into, char *bytes, const request_parser *parser,
+                               request_head *out, request_problem *problem)
+{
+    build self = {
+        .arena = into, .bytes = bytes, .parser = parser, .out = out, .problem = problem
+    };
+    csgi_status status;
+
+    *out = (request_head){ 0 };
+    if (!has_whole_line_ends(bytes + parser->places->target.start,
+                             parser->head_len - parser->places->target.start))
+        return refuse(&self, 400, "Malformed line end in the request's head");
+    if ((status = build_line(&self))) return status;
+    if ((status = build_fields(&self))) return status;
+    if ((status = check_framing(&self))) return status;
+    if ((status = check_host(&self))) return status;
+    if ((status = build_target(&self))) return status;
+    out->headers = (csgi_fields){ self.fields, self.field_count };
+    return CSGI_OK;
+}
+
+/* Fields that frame or route may not come late (RFC 9110 section 6.5.1). */
+static bool is_forbidden_trailer(csgi_str name)
+{
+    return str_eq(name, STR("content-length")) || str_eq(name, STR("transfer-encoding")) ||
+           str_eq(name, STR("host")) || str_eq(name, STR("trailer")) || name.len == 0;
+}
+
+csgi_status request_trailers_build(arena *into, const request_parser *parser, csgi_fields *out)
+{
+    uint32_t count = parser->trailer_count;
+    csgi_str text;
+    csgi_field *fields;
+    char *at;
+
+    *out = (csgi_fields){ NULL, 0 };
+    if (count == 0) return CSGI_OK;
+    text = arena_copy_str(into, buffer_str(&parser->trailers));
+    fields = arena_alloc(into, count * sizeof *fields, 0);
+    if (!text.ptr || !fields) return CSGI_ENOMEM;
+    at = (char *)text.ptr;
+    for (uint32_t i = 0; i < count; i++) {
+        csgi_str name = str_from(at);
+        csgi_str value = str_from(name.ptr + name.len + 1);
+        csgi_str trimmed = str_trim(value);
+
+        CHECK(value.ptr + value.len < text.ptr + text.len);
+        at = (char *)value.ptr + value.len + 1;
+        lower((char *)name.ptr, name.len);
+        if (is_forbidden_trailer(name)) return CSGI_EINVAL;
+        fields[i] =
+            (csgi_field){ .name = name, .value = end_string((char *)trimmed.ptr, trimmed.len) };
+    }
+    *out = (csgi_fields){ fields, count };
+    return CSGI_OK;
+}

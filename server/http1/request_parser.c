@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT
+ * The request parser: llhttp's callbacks, limits, and the meaning of its errors. Both llhttp 8.1
+ * (strict) and 9.2 are served: only what they share is used. */
+#include "http1/request_parser.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/str.h"
+
+/* Bytes of a head beyond its line and fields: separators. */
+#define HEAD_SLACK 64u
+
+/* ---- failing ---- */
+
+static int fail(request_parser *self, uint16_t status, const char *problem)
+{
+    self->problem_status = status;
+    self->problem = problem;
+    return HPE_USER;
+}
+
+static int fail_line_too_long(request_parser *self)
+{
+    return fail(self, 414, "The request line is too long");
+}
+
+static int fail_fields_too_large(request_parser *self)
+{
+    return fail(self, 431, "The header fields are too large");
+}
+
+/* ---- places ---- */
+
+static size_t offset_of(const request_parser *self, const char *at)
+{
+    return self->head_len + (size_t)(at - self->piece);
+}
+
+/* Adds a run of bytes to a span. False when it does not join on: a folded line. */
+static bool span_add(request_parser *self, request_span *span, const char *at, size_t len)
+{
+    size_t offset = offset_of(self, at);
+
+    if (span->len == 0) {
+        span->start = (uint32_t)offset;
+    } else if (span->start + span->len != offset) {
+        return false;
+    }
+    span->len += (uint32_t)len;
+    return true;
+}
+
+static request_parser *of(llhttp_t *llhttp)
+{
+    return llhttp->data;
+}
+
+static int on_url(llhttp_t *llhttp, const char *at, size_t len)
+{
+    request_parser *self = of(llhttp);
+
+    if (offset_of(self, at) + len > self->limits->line) return fail_line_too_long(self);
+    if (!span_add(self, &self->places->target, at, len))
+        return fail(self, 400, "Malformed request target");
+    return 0;
+}
+
+/* ---- fields ---- */
+
+static bool is_within_header_size(const request_parser *self, const char *at, size_t len)
+{
+    request_span target = self->places->target;
+
+    return offset_of(self, at) + len <=
+           (size_t)target.start + target.len + HEAD_SLACK + self->limits->header_size;
+}
+
+/* Trailers are kept as bytes: the head's memory is no longer to be pointed into. */
+static int add_trailer_bytes(request_parser *self, const char *at, size_t len)
+{
+    if (self->trailers.len + len > self->limits->header_size) return fail_fields_too_large(self);
+    if (len && memchr(at, '\0', len)) return fail(self, 400, "Malformed trailer");
+    if (buffer_append(&self->trailers, at, len)) return fail(self, 503, "No memory");
+    return 0;
+}
+
+static int end_trailer_part(request_parser *self)
+{
+    return buffer_append(&self->trailers, "", 1) ? fail(self, 503, "No memory") : 0;
+}
+
+static int on_header_field(llhttp_t *llhttp, const char *at, size_t len)
+{
+    request_parser *self = of(llhttp);
+    request_field *field;
+
+    if (self->head_complete) return add_trailer_bytes(self, at, len);
+    if (!self->value_open) {
+        if (self->places->field_count >= self->limits->headers)
+            return fail(self, 431, "Too many header fields");
+        self->places->fields[self->places->field_count++] = (request_field){ 0 };
+        self->value_open = true;
+    }
+    field = &self->places->fields[self->places->field_count - 1];
+    if (!is_within_header_size(self, at, len)) return fail_fields_too_large(self);
+    if (!span_add(self, &field->name, at, len)) return fail(self, 400, "Malformed header name");
+    return 0;
+}
+
+static int on_header_field_complete(llhttp_t *llhttp)
+{
+    request_parser *self = of(llhttp);
+
+    if (!self->head_complete) return 0;
+    if (++self->trailer_count > self->limits->headers)
+        return fail(self, 431, "Too many trailer fields");
+    return end_trailer_part(self);
+}
+
+static int on_header_value(llhttp_t *llhttp, const char *at, size_t len)
+{
+    request_parser *self = of(llhttp);
+    request_field *field;
+
+    if (self->head_complete) return add_trailer_bytes(self, at, len);
+    if (!self->value_open) return fail(self, 400, "Folded header line");
+    field = &self->places->fields[self->places->field_count - 1];
+    if (!is_within_header_size(self, at, len)) return fail_fields_too_large(self);
+    if (!span_add(self, &field->value, at, len)) return fail(self, 400, "Folded header line");
+    return 0;
+}
+
+static int on_header_value_complete(llhttp_t *llhttp)
+{
+    request_parser *self = of(llhttp);
+
+    self->value_open = false;
+    return self->head_complete ? end_trailer_part(self) : 0;
+}
+
+/* ---- the request's course ---- */
+
+static int on_headers_complete(llhttp_t *llhttp)
+{
+    request_parser *self = of(llhttp);
+
+    if (llhttp->method == HTTP_CONNECT) return fail(self, 501, "CONNECT is not supported");
+    if ((llhttp->flags & F_TRANSFER_ENCODING) && !(llhttp->flags & F_CHUNKED))
+        return fail(self, 400, "Unsupported Transfer-Encoding");
+    self->head_complete = true;
+    self->is_chunked = llhttp->flags & F_CHUNKED;
+    self->has_body = self->is_chunked || llhttp->content_length > 0;
+    self->keep_alive = llhttp_should_keep_alive(llhttp);
+    /* An offered upgrade is not taken: what follows is HTTP/1. */
+    llhttp->upgrade = 0;
+    return self->has_body ? HPE_PAUSED : 0;
+}
+
+static int on_body(llhttp_t *llhttp, const char *at, size_t len)
+{
+    request_parser *self = of(llhttp);
+
+    self->body_received += len;
+    if (self->body_received > self->limits->body) return fail(self, 413, "The body is too large");
+    self->on_body(self->owner, at, len);
+    return 0;
+}
+
+static int on_message_complete(llhttp_t *llhttp)
+{
+    of(llhttp)->has_ended = true;
+    return HPE_PAUSED;
+}
+
+static const llhttp_settings_t settings = {
+    .on_url = on_url,
+    .on_header_field = on_header_field,
+    .on_header_field_complete = on_header_field_complete,
+    .on_header_value = on_header_value,
+    .on_header_value_complete = on_header_value_complete,
+    .on_headers_complete = on_headers_complete,
+    .on_body = on_body,
+    .on_message_complete = on_message_complete,
+};
+
+/* ---- what llhttp's errors mean ---- */
+
+/* A method is unknown when a token is there that llhttp does not know. */
+static void fail_method(request_parser *self, const char *at, const char *end)
+{
+    csgi_str culprit = { at, 1 };
+    bool is_first = self->head_len == 0 && at == self->piece;
+
+    if (at < end && (str_is_token(culprit) || (*at == ' ' && !is_first)))
+        fail(self, 501, "The method is not supported");
+    else
+        fail(self, 400, "Malformed request line");
+}
+
+static parse_result explain(request_parser *self, llhttp_errno_t error, const char *at,
+                            const char *end)
+{
+    if (self->problem_status) return PARSE_FAILED; /* one of our callbacks has said why */
+    switch (error) {
+    case HPE_INVALID_METHOD:
+        fail_method(self, at, end);
+        break;
+    case HPE_INVALID_VERSION:
+    case HPE_PAUSED_H2_UPGRADE:
+        fail(self, 505, "The HTTP version is not supported");
+        break;
+    case HPE_INVALID_URL:
+        fail(self, 400, "Malformed request target");
+        break;
+    case HPE_INVALID_TRANSFER_ENCODING:
+        fail(self, 400, "Unsupported Transfer-Encoding");
+        break;
+    case HPE_INVALID_CONTENT_LENGTH:
+    case HPE_UNEXPECTED_CONTENT_LENGTH:
+        fail(self, 400, "Malformed Content-Length");
+        break;
+    case HPE_INVALID_CHUNK_SIZE:
+        fail(self, 400, "Malformed chunk");
+        break;
+    default:
+        fail(self, 400, self->head_complete ? "Malformed body" : "Malformed request");
+    }
+    return PARSE_FAILED;
+}
+
+/* ---- public ---- */
+
+void request_parser_init(request_parser *self, const request_limits *limits,
+                         void (*on_body_bytes)(void *owner, const char *bytes, size_t len),
+                         void *owner)
+{
+    memset(self, 0, sizeof *self);
+    self->limits = limits;
+    self->on_body = on_body_bytes;
+    self->owner = owner;
+    request_parser_reset(self);
+}
+
+void request_parser_reset(request_parser *self)
+{
+    llhttp_init(&self->llhttp, HTTP_REQUEST, &settings);
+    self->llhttp.data = self;
+    self->problem_status = 0;
+    self->problem = NULL;
+    self->body_received = 0;
+    self->head_len = self->trailer_count = 0;
+    self->head_complete = self->head_reported = self->has_ended = self->value_open =
+        self->is_paused = false;
+    self->has_body = self->is_chunked = self->keep_alive = false;
+    if (self->trailers.capacity) buffer_fini(&self->trailers);
+}
+
+void request_parser_fini(request_parser *self)
+{
+    buffer_fini(&self->trailers);
+}
+
+bool request_parser_is_fresh(const request_parser *self)
+{
+    return self->head_len == 0;
+}
+
+uint64_t request_parser_body_length(const request_parser *self)
+{
+    return self->is_chunked ? UINT64_MAX : self->has_body ? self->llhttp.content_length : 0;
+}
+
+/* All bytes are used. A head that has no end in sight is refused even where no field grows. */
+static parse_result end_piece(request_parser *self, bool was_complete, size_t len)
+{
+    const request_limits *limits = self->limits;
+
+    if (was_complete) return PARSE_MORE;
+    self->head_len += (uint32_t)len;
+    if (self->head_len <= (uint64_t)limits->line + limits->header_size + HEAD_SLACK)
+        return PARSE_MORE;
+    if (self->places->target.len == 0)
+        fail_line_too_long(self);
+    else
+        fail_fields_too_large(self);
+    return PARSE_FAILED;
+}
+
+parse_result request_parser_execute(request_parser *self, const char *bytes, size_t len,
+                                    size_t *used)
+{
+    bool was_complete = self->head_complete;
+    const char *stop;
+    llhttp_errno_t error;
+
+    CHECK(len && !self->has_ended && !self->problem_status);
+    if (self->is_paused) llhttp_resume(&self->llhttp);
+    self->is_paused = false;
+    self->piece = bytes;
+    if (self->head_len == 0) {
+        self->places->target = (request_span){ 0, 0 };
+        self->places->field_count = 0;
+    }
+    error = llhttp_execute(&self->llhttp, bytes, len);
+    if (error == HPE_OK) {
+        *used = len;
+        return end_piece(self, was_complete, len);
+    }
+    stop = llhttp_get_error_pos(&self->llhttp);
+    if (error != HPE_PAUSED) {
+        *used = len;
+        return explain(self, error, stop, bytes + len);
+    }
+    *used = (size_t)(stop - bytes);
+    CHECK(*used <= len);
+    self->is_paused = true;
+    if (was_complete) return PARSE_END;
+    self->head_len += (uint32_t)*used;
+    self->head_reported = true;
+    return PARSE_HEAD;
+}

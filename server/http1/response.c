@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT
+ * Response heads and framing. Date is made once a second. */
+#include "http1/response.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/str.h"
+#include "exchange/exchange.h"
+
+#define DATE_LINE_LEN 37 /* "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" */
+#define SERVER_LINE   "server: capricorn\r\n"
+/* "HTTP/1.1 200 " and the longest phrase; the framing fields and the empty line. */
+#define STATUS_ROOM  64u
+#define FRAMING_ROOM 80u
+
+static char *put(char *out, const char *bytes, size_t len)
+{
+    memcpy(out, bytes, len);
+    return out + len;
+}
+
+static char *put_str(char *out, csgi_str text)
+{
+    return text.len ? put(out, text.ptr, text.len) : out;
+}
+
+#define PUT(out, literal) put(out, literal, sizeof(literal) - 1)
+
+static char *put_u64(char *out, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    return put(out, digits + at, sizeof digits - at);
+}
+
+/* ---- Date ---- */
+
+static char date_line[64];
+static time_t date_second = -1, test_second;
+
+void response_set_clock(int64_t now_s)
+{
+    test_second = now_s;
+    date_second = -1;
+}
+
+/* RFC 9110 section 5.6.7, whatever the locale. */
+static void make_date(time_t second)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    struct tm at;
+    int len;
+
+    gmtime_r(&second, &at);
+    len = snprintf(date_line, sizeof date_line, "date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n",
+                   days + at.tm_wday * 3, at.tm_mday, months + at.tm_mon * 3, at.tm_year + 1900,
+                   at.tm_hour, at.tm_min, at.tm_sec);
+    CHECK(len == DATE_LINE_LEN);
+    date_second = second;
+}
+
+static char *put_date(char *out)
+{
+    time_t now = test_second ? test_second : time(NULL);
+
+    if (now != date_second) make_date(now);
+    return put(out, date_line, DATE_LINE_LEN);
+}
+
+/* ---- fields ---- */
+
+typedef enum field_kind {
+    FIELD_PLAIN,
+    FIELD_DATE,
+    FIELD_SERVER,
+    FIELD_CONNECTION,
+    FIELD_FRAMING /* ours to write */
+} field_kind;
+
+static field_kind kind_of(csgi_str name)
+{
+    switch (name.len) {
+    case 4:
+        return str_eq_nocase(name, STR("date")) ? FIELD_DATE : FIELD_PLAIN;
+    case 6:
+        return str_eq_nocase(name, STR("server")) ? FIELD_SERVER : FIELD_PLAIN;
+    case 10:
+        if (str_eq_nocase(name, STR("connection"))) return FIELD_CONNECTION;
+        return str_eq_nocase(name, STR("keep-alive")) ? FIELD_FRAMING : FIELD_PLAIN;
+    case 14:
+        return str_eq_nocase(name, STR("content-length")) ? FIELD_FRAMING : FIELD_PLAIN;
+    case 17:
+        return str_eq_nocase(name, STR("transfer-encoding")) ? FIELD_FRAMING : FIELD_PLAIN;
+    default:
+        return FIELD_PLAIN;
+    }
+}
+
+size_t response_head_room(csgi_fields headers)
+{
+    size_t room = STATUS_ROOM + DATE_LINE_LEN + sizeof SERVER_LINE + FRAMING_ROOM;
+
+    for (size_t i = 0; i < headers.count; i++)
+        room += headers.items[i].name.len + headers.items[i].value.len + 4;
+    return room;
+}
+
+size_t response_head_begin(char *out, uint32_t status, csgi_fields headers, response_style style,
+                           bool *asks_close)
+{
+    char *at = PUT(out, "HTTP/1.1 ");
+    bool has_date = !style.date_header, has_server = !style.server_header;
+
+    *asks_close = false;
+    at = put_u64(at, status);
+    *at++ = ' ';
+    at = put_str(at, str_from(http_reason_phrase(status)));
+    at = PUT(at, "\r\n");
+    for (size_t i = 0; i < headers.count; i++) {
+        csgi_field field = headers.items[i];
+        field_kind kind = kind_of(field.name);
+
+        if (kind == FIELD_FRAMING) continue;
+        if (kind == FIELD_CONNECTION) {
+            *asks_close |= str_list_has(field.value, STR("close"));
+            continue;
+        }
+        has_date |= kind == FIELD_DATE;
+        has_server |= kind == FIELD_SERVER;
+        at = put_str(at, field.name);
+        at = PUT(at, ": ");
+        at = put_str(at, field.value);
+        at = PUT(at, "\r\n");
+    }
+    if (!has_date) at = put_date(at);
+    if (!has_server) at = PUT(at, SERVER_LINE);
+    return (size_t)(at - out);
+}
+
+/* ---- framing ---- */
+
+response_framing response_frame(const response_facts *facts)
+{
+    bool is_bodyless = facts->is_head || facts->status == 204 || facts->status == 304;
+    response_framing framing = { .omit_body = is_bodyless, .close = !facts->keep_alive };
+
+    framing.says_length = facts->has_length && facts->status != 204;
+    if (is_bodyless || framing.says_length) return framing;
+    framing.is_chunked = !facts->is_http10;
+    framing.until_close = facts->is_http10;
+    framing.close |= framing.until_close;
+    return framing;
+}
+
+size_t response_head_end(char *out, const response_framing *framing, const response_facts *facts)
+{
+    char *at = out;
+
+    if (framing->says_length) {
+        at = PUT(at, "content-length: ");
+        at = put_u64(at, facts->length);
+        at = PUT(at, "\r\n");
+    }
+    if (framing->is_chunked) at = PUT(at, "transfer-encoding: chunked\r\n");
+    if (framing->close)
+        at = PUT(at, "connection: close\r\n");
+    else if (facts->is_http10)
+        at = PUT(at, "connection: keep-alive\r\n");
+    at = PUT(at, "\r\n");
+    return (size_t)(at - out);
+}
+
+size_t response_chunk_line(char *out, size_t len)
+{
+    static const char hex[] = "0123456789abcdef";
+    char digits[16];
+    size_t at = sizeof digits;
+    char *end;
+
+    do {
+        digits[--at] = hex[len & 15];
+        len >>= 4;
+    } while (len);
+    end = put(out, digits + at, sizeof digits - at);
+    end = PUT(end, "\r\n");
+    return (size_t)(end - out);
+}
