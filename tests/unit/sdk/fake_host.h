@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT
+ * A host made of plain functions, to call a plugin in this process: it keeps what was sent, logged
+ * and asked for. Everything is static, for each test is one program with one plugin. */
+#ifndef CSGI_TEST_FAKE_HOST_H
+#define CSGI_TEST_FAKE_HOST_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <csgi/csgi.h>
+#include <csgi/ext/draft/client.h>
+
+typedef struct fake_block {
+    struct fake_block *next;
+    max_align_t bytes[];
+} fake_block;
+
+struct csgi_arena {
+    fake_block *blocks;
+};
+
+/* What the plugin was given and has said. The closures come first, so that they find the rest. */
+typedef struct fake_call {
+    csgi_send send;
+    csgi_receive receive;
+    csgi_scope scope;
+    csgi_arena arena;
+    uint32_t status; /* of the response; 0: none */
+    char content_type[64], body[4096];
+    size_t body_length;
+    int is_complete;
+    csgi_status send_fails_with;
+    const uint32_t *events; /* what receive gives, one after the other; 0 ends them */
+    char lifespan_message[256];
+    uint32_t lifespan_answer;
+} fake_call;
+
+/* The upstream: what fetch returns, and what it was asked. */
+static struct {
+    csgi_status fails_with;
+    uint32_t status;
+    const char *body;
+    int asked;
+    char url[512], method[16], request_body[512];
+    uint64_t total_timeout_ms;
+} fake_upstream;
+
+static char fake_log_text[4096], fake_error[1024];
+
+static inline void *fake_alloc(csgi_arena *arena, size_t size, size_t align)
+{
+    fake_block *block = malloc(sizeof(*block) + size);
+
+    (void)align;
+    if (!block) return NULL;
+    memset(block->bytes, 0xa5, size); /* what is not written must not be read */
+    block->next = arena->blocks;
+    arena->blocks = block;
+    return block->bytes;
+}
+
+static inline void fake_log(const csgi_host *host, uint32_t level, csgi_str text)
+{
+    size_t used = strlen(fake_log_text);
+
+    (void)host, (void)level;
+    snprintf(fake_log_text + used, sizeof(fake_log_text) - used, "%.*s\n", (int)text.len, text.ptr);
+}
+
+static inline csgi_status fake_fail(const csgi_host *host, csgi_status code, csgi_str detail)
+{
+    (void)host;
+    snprintf(fake_error, sizeof(fake_error), "%.*s", (int)detail.len, detail.ptr);
+    return code;
+}
+
+static inline void fake_last_error(const csgi_host *host, csgi_str *detail)
+{
+    (void)host;
+    *detail = (csgi_str){ fake_error, strlen(fake_error) };
+}
+
+static inline void fake_copy(char *to, size_t size, csgi_str from)
+{
+    assert_true(from.len < size);
+    if (from.len) memcpy(to, from.ptr, from.len);
+    to[from.len] = '\0';
+}
+
+static inline csgi_status fake_fetch(const csgi_host *host, csgi_arena *arena,
+                                     const csgi_client_request *request,
+                                     const csgi_client_response **response)
+{
+    csgi_client_response *made;
+
+    assert_int_equal(request->size, sizeof(*request));
+    fake_upstream.asked++;
+    fake_copy(fake_upstream.url, sizeof(fake_upstream.url), request->url);
+    fake_copy(fake_upstream.method, sizeof(fake_upstream.method), request->method);
+    fake_copy(fake_upstream.request_body, sizeof(fake_upstream.request_body), request->body);
+    fake_upstream.total_timeout_ms = request->total_timeout_ms;
+    if (fake_upstream.fails_with != CSGI_OK)
+        return fake_fail(host, fake_upstream.fails_with,
+                         (csgi_str)CSGI_STR("the fake upstream says so"));
+    made = fake_alloc(arena, sizeof(*made), 0);
+    if (!made) return CSGI_ENOMEM;
+    memset(made, 0, sizeof(*made));
+    made->size = sizeof(*made);
+    made->status = fake_upstream.status;
+    made->body = (csgi_str){ fake_upstream.body, strlen(fake_upstream.body) };
+    *response = made;
+    return CSGI_OK;
+}
+
+static inline const void *fake_extension(const csgi_host *host, const char *id)
+{
+    static const csgi_client_extension client = { sizeof(client), 0, fake_fetch };
+
+    (void)host;
+    return strcmp(id, CSGI_CLIENT_EXTENSION) == 0 ? &client : NULL;
+}
+
+static const csgi_host fake_host = {
+    .size = sizeof(fake_host),
+    .flags = CSGI_HOST_DEV,
+    .abi_major = CSGI_ABI_MAJOR,
+    .abi_minor = CSGI_ABI_MINOR,
+    .workers = 1,
+    .generation = 1,
+    .server_url = CSGI_STR("http://127.0.0.1:8000"),
+    .extension = fake_extension,
+    .log = fake_log,
+    .fail = fake_fail,
+    .last_error = fake_last_error,
+    .alloc = fake_alloc,
+};
+
+static inline csgi_status fake_send(csgi_send *closure, const csgi_event *event)
+{
+    fake_call *self = (fake_call *)(void *)closure;
+    const csgi_http_start *start = (const void *)event;
+    const csgi_http_body *body = (const void *)event;
+    const csgi_lifespan *lifespan = (const void *)event;
+
+    if (self->send_fails_with != CSGI_OK) return self->send_fails_with;
+    switch (event->type) {
+    case CSGI_HTTP_RESPONSE_START:
+        assert_int_equal(self->status, 0);
+        self->status = start->status;
+        assert_int_equal(start->headers.count, 1);
+        assert_string_equal(start->headers.items[0].name.ptr, "content-type");
+        fake_copy(self->content_type, sizeof(self->content_type), start->headers.items[0].value);
+        return CSGI_OK;
+    case CSGI_HTTP_RESPONSE_BODY:
+        assert_true(self->status != 0 && !self->is_complete);
+        assert_true(self->body_length + body->body.len < sizeof(self->body));
+        memcpy(self->body + self->body_length, body->body.ptr, body->body.len);
+        self->body_length += body->body.len;
+        self->is_complete = !(body->flags & CSGI_MORE);
+        return CSGI_OK;
+    default:
+        self->lifespan_answer = event->type;
+        fake_copy(self->lifespan_message, sizeof(self->lifespan_message), lifespan->message);
+        return CSGI_OK;
+    }
+}
+
+static inline csgi_status fake_receive(csgi_receive *closure, const csgi_event **event)
+{
+    static csgi_lifespan given;
+    fake_call *self = (fake_call *)(void *)((char *)closure - offsetof(fake_call, receive));
+
+    if (!*self->events) return CSGI_ECANCELED;
+    given = (csgi_lifespan){ .event = { sizeof(given), *self->events++ } };
+    *event = &given.event;
+    return CSGI_OK;
+}
+
+static inline void fake_call_init(fake_call *self, uint32_t type)
+{
+    memset(self, 0, sizeof(*self));
+    self->send.call = fake_send;
+    self->receive.call = fake_receive;
+    self->scope.size = sizeof(self->scope);
+    self->scope.type = type;
+    self->scope.arena = &self->arena;
+    fake_log_text[0] = fake_error[0] = '\0';
+    fake_upstream.asked = 0;
+}
+
+static inline void fake_call_fini(fake_call *self)
+{
+    fake_block *block;
+
+    while ((block = self->arena.blocks)) {
+        self->arena.blocks = block->next;
+        free(block);
+    }
+}
+
+static inline csgi_status fake_create(const char *config, void **instance)
+{
+    const csgi_plugin *plugin = csgi_plugin_query(CSGI_ABI_MAJOR);
+
+    fake_error[0] = '\0';
+    return plugin->create(&fake_host, (csgi_str){ config, strlen(config) }, instance);
+}
+
+static inline void fake_destroy(void *instance)
+{
+    csgi_plugin_query(CSGI_ABI_MAJOR)->destroy(instance);
+}
+
+/* Calls an endpoint with what stands after "?"; path_param is "name=value" or NULL. */
+static inline csgi_status fake_get(fake_call *self, void *instance, const char *endpoint,
+                                   const char *query, const char *path_param)
+{
+    const csgi_plugin *plugin = csgi_plugin_query(CSGI_ABI_MAJOR);
+    csgi_field param = { .flags = 0 };
+    size_t i;
+
+    if (path_param) {
+        param.name = (csgi_str){ path_param, strcspn(path_param, "=") };
+        param.value.ptr = path_param + param.name.len + 1;
+        param.value.len = strlen(param.value.ptr);
+        self->scope.path_params = (csgi_fields){ &param, 1 };
+    }
+    self->scope.query_string = (csgi_str){ query, strlen(query) };
+    for (i = 0; i < plugin->endpoint_count; i++)
+        if (strcmp(plugin->endpoints[i].name.ptr, endpoint) == 0)
+            return plugin->endpoints[i].call(instance, &self->scope, &self->receive, &self->send);
+    fail_msg("there is no endpoint %s", endpoint);
+    return CSGI_EFAIL;
+}
+
+/* The same with a plain configuration, from create to destroy. The response is in *self until
+ * fake_call_fini. */
+static inline csgi_status fake_get_once(fake_call *self, const char *endpoint, const char *query,
+                                        const char *path_param)
+{
+    csgi_status status;
+    void *instance;
+
+    assert_int_equal(fake_create("{}", &instance), CSGI_OK);
+    fake_call_init(self, CSGI_HTTP);
+    status = fake_get(self, instance, endpoint, query, path_param);
+    fake_destroy(instance);
+    return status;
+}
+
+/* One call of an endpoint, and what it must answer; all as JSON. */
+static inline void assert_answer(const char *endpoint, const char *query, const char *path_param,
+                                 uint32_t status, const char *body)
+{
+    fake_call call;
+
+    assert_int_equal(fake_get_once(&call, endpoint, query, path_param), CSGI_OK);
+    assert_string_equal(call.body, body);
+    assert_int_equal(call.status, status);
+    assert_string_equal(call.content_type, "application/json");
+    assert_true(call.is_complete);
+    fake_call_fini(&call);
+}
+
+#endif
