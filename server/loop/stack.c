@@ -29,8 +29,8 @@
 #define SLAB_STACKS_MAX 64
 /* Below max_map_count, for everything else in the process that is mapped. */
 #define MAPS_SPARED 2048
-/* A call may soil pages far down and leave the one we look at alone: look no further than so many
- * uses. */
+/* One large frame may step over the page that we look at: whatever we see, a stack keeps such pages
+ * for no more than so many uses. */
 #define USES_PER_TRIM 32
 #define PAGE          ((size_t)4096)
 
@@ -186,29 +186,48 @@ static stack_class *class_for(stack_pool *self, size_t size)
     return NULL;
 }
 
-/* Has anything been written to the page below what a pooled stack may keep? Reading a page that
- * was never written costs no memory. Every call chain leaves return addresses in the pages it
- * crosses, unless one frame spans the page: see USES_PER_TRIM. */
+/* Sixteen bytes of a stack. */
+typedef uint64_t stack_words __attribute__((vector_size(16), may_alias));
+
+/* The page just below what a pooled stack may keep. */
+static char *sentinel_page(const stack *item)
+{
+    return item->low + item->size - STACK_WARM_SIZE - PAGE;
+}
+
+/* Has a call gone that deep? Reading a page that was never written costs no memory, and a call
+ * chain leaves return addresses in each page it crosses (but see USES_PER_TRIM). In steps of four,
+ * since it is a third of what a short task costs. */
 __attribute__((no_sanitize_address, no_sanitize_thread)) static bool is_soiled(const stack *item)
 {
-    const uint64_t *word = (const void *)(item->low + item->size - STACK_WARM_SIZE - PAGE);
-    uint64_t any = 0;
+    const stack_words *words = (const void *)sentinel_page(item);
+    stack_words any = { 0 }, more = { 0 };
 
-    for (size_t i = 0; i < PAGE / sizeof(*word); i++)
-        any |= word[i];
-    return any != 0;
+    for (size_t i = 0; i < PAGE / sizeof(*words); i += 4) {
+        any |= words[i] | words[i + 1];
+        more |= words[i + 2] | words[i + 3];
+    }
+    any |= more;
+    return (any[0] | any[1]) != 0;
+}
+
+static void give_pages_back(const stack *item, const char *end)
+{
+    madvise(item->low, (size_t)(end - item->low), MADV_DONTNEED);
 }
 
 static void put_back(stack_class *class, stack *item)
 {
     if (class->warm_count < STACK_WARM_MAX) {
-        if (item->uses % USES_PER_TRIM == 0 || is_soiled(item))
-            madvise(item->low, item->size - STACK_WARM_SIZE, MADV_DONTNEED);
+        if (is_soiled(item))
+            give_pages_back(item, sentinel_page(item) + PAGE);
+        else if (item->uses % USES_PER_TRIM == 0)
+            give_pages_back(item, sentinel_page(item));
         item->is_warm = true;
         class->warm_count++;
         list_prepend(&class->free, &item->node);
     } else {
-        madvise(item->low, item->size, MADV_DONTNEED);
+        give_pages_back(item, item->low + item->size);
         list_append(&class->free, &item->node);
     }
     class->free_count++;
