@@ -16,6 +16,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <csgi/ext/draft/task.h>
+
 #include "app/app.h"
 #include "base/str.h"
 #include "exchange/memory_wire.h"
