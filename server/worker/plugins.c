@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "config/json_text.h"
 #include "log/log.h"
 #include "loop/crash.h"
 
@@ -64,6 +65,11 @@ csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buf
     csgi_status status = config_path(file, &path);
 
     if (status == CSGI_OK) status = read_config(path.bytes, &text, problem);
+    if (status == CSGI_OK) status = buffer_append(&text, "", 1);
+    if (status == CSGI_OK) {
+        text.len--; /* the NUL */
+        status = json_check_object(path.bytes, buffer_str(&text), problem);
+    }
     if (status == CSGI_OK)
         status = app_set_add(apps, loaded, loaded->descriptor.name, buffer_str(&text), problem);
     buffer_fini(&text);

@@ -41,7 +41,6 @@ def test_hidden_unfinished_and_backup_files_are_left_alone():
         for name in (".hidden.so", "backup.so~", "arriving.so.tmp", "x.tmp", "notes.txt",
                      "README.md", "so"):
             server.write(name, "this is no plugin")
-        (server.plugin_dir / "folder.so").mkdir()
         server.start()
         assert server.get("/hello").status == 200
         assert len([line for line in server.log() if "Loaded" in line]) == 1
