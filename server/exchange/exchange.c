@@ -66,7 +66,9 @@ static void on_grace_due(timer *due)
 {
     exchange *self = CONTAINER_OF(due, exchange, grace);
 
-    if (self->task && self->phase != EXCHANGE_COMPLETE) task_cancel(self->task);
+    if (!self->task || self->phase == EXCHANGE_COMPLETE) return;
+    exchange_disconnect(self); /* after a half-close: no answer is waited for any longer */
+    task_cancel(self->task);
 }
 
 static void start_grace(exchange *self)
