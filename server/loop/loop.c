@@ -232,6 +232,7 @@ void loop_run(loop *self)
     do {
         loop_keep_turning(self);
         uv_run(&self->uv, UV_RUN_DEFAULT);
+        stall_end_round(&self->stall); /* libuv ends without a last turn */
     } while (!self->must_stop && has_posts(self));
     self->must_stop = false;
 }
