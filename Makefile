@@ -177,7 +177,7 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libcapricorn.a $(BUILD)/libcsgi_we
 
 RUN_ARGS = $(if $(filter command%,$(origin HOST)),--host '$(HOST)') $(if $(PORT),--port '$(PORT)') $(ARGS)
 SUITE   ?= bookworm
-TESTS    = CC='$(CC)' LINT_CPPFLAGS="$(CPPFLAGS_ALL)" $(PYTHON) tests/harness/run_tests.py --jobs $(JOBS) $(if $(T),--only '$(T)')
+TESTS    = LINT_CC='$(CC)' LINT_CPPFLAGS="$(CPPFLAGS_ALL)" $(PYTHON) tests/harness/run_tests.py --jobs $(JOBS) $(if $(T),--only '$(T)')
 FUZZ_SECONDS ?= 30
 C_FILES  = $(shell find server sdk plugins examples tests -name '*.[ch]' -o -name '*.cc')
 CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)

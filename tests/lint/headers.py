@@ -21,7 +21,7 @@ def flags(root):
 
 def alone(root):
     """Every header compiles as the only thing in a file."""
-    compiler = os.environ.get("CC", "gcc")
+    compiler = os.environ.get("LINT_CC", "gcc")
     for file in files(root, *HEADERS):
         if file.suffix != ".h":
             continue
