@@ -154,9 +154,9 @@ void app_set_drain(app_set *self)
 
 void app_set_cancel_all(app_set *self)
 {
-    LIST_EACH_SAFE (node, &self->calls) {
+    /* The oldest first: who asks in process before who answers it. */
+    for (list_node *node = self->calls.prev; node != &self->calls; node = node->prev)
         call_cancel(&CONTAINER_OF(node, http_call, node)->base);
-    }
 }
 
 void app_set_tell_step(const app_set *self, const instance *who, const char *step)

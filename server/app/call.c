@@ -44,8 +44,8 @@ call *call_of_scope(const csgi_scope *scope)
 void call_cancel(call *self)
 {
     self->is_cancelled = true;
-    call_cancel_children(self);
     if (self->task) task_cancel(self->task);
+    call_cancel_children(self);
 }
 
 csgi_status call_defer(call *self, csgi_fn fn, void *arg)
