@@ -53,6 +53,15 @@ static csgi_status call_answer_failure(csgi_call *call)
     return csgi_web_reply(call, own->status, "application/json", (csgi_str){ bytes, body.length });
 }
 
+/* 0: the call has failed, now or before. */
+static int call_can_reply(csgi_call *call)
+{
+    if (!call->send || call->own->is_replied)
+        csgi_web_author_error(call, "%s: %s", route_name(call),
+                              call->send ? "a second reply" : "there is nobody to reply to");
+    return call->own->failure == CSGI_OK;
+}
+
 /* In development a reply is checked, for a template may have made anything. */
 static int reply_is_json(csgi_call *call, const char *bytes, size_t length)
 {
@@ -125,11 +134,6 @@ csgi_status csgi_web_reply(csgi_call *call, int status, const char *content_type
     };
     csgi_status code;
 
-    if (!call->send || call->own->is_replied) {
-        csgi_web_author_error(call, "%s: %s", route_name(call),
-                              call->send ? "a second reply" : "there is nobody to reply to");
-        return call->own->failure;
-    }
     call->own->is_replied = 1;
     code = call->send->call(call->send, &start.event);
     if (code == CSGI_OK) code = call->send->call(call->send, &end.event);
@@ -248,7 +252,7 @@ csgi_status csgi_reply_json(csgi_call *call, int status, const char *json_templa
     csgi_web_arguments arguments;
     const char *bytes;
 
-    if (call->own->failure != CSGI_OK) return call->own->failure;
+    if (!call_can_reply(call)) return call->own->failure;
     va_start(arguments.list, json_template);
     csgi_web_text_json(reply, json_template, &arguments);
     va_end(arguments.list);
@@ -264,7 +268,7 @@ csgi_status csgi_reply_text(csgi_call *call, int status, const char *format, ...
     csgi_web_text text;
     const char *bytes;
 
-    if (call->own->failure != CSGI_OK) return call->own->failure;
+    if (!call_can_reply(call)) return call->own->failure;
     csgi_web_text_init(&text, call->host, call->scope->arena);
     va_start(arguments.list, format);
     csgi_web_text_vprintf(&text, format, &arguments);

@@ -15,7 +15,8 @@ enum { CSGI_WEB_JSON_DEPTH = 64 };
  * recurse and takes no memory; names that occur twice are left to csgi_web_json_parse. */
 const char *csgi_web_json_check(const char *bytes, size_t length, size_t *offset);
 
-/* The tree, for cJSON_Delete. NULL: *why says what is wrong, or is NULL when there is no memory. */
+/* The tree, for cJSON_Delete. NULL: *why says what is wrong, or is NULL when there is no memory;
+ * *offset is where, but 0 for a name that occurs twice. */
 cJSON *csgi_web_json_parse(const char *bytes, size_t length, const char **why, size_t *offset);
 
 /* A number without a fraction that a double holds exactly. 0: it is none. */
