@@ -71,8 +71,6 @@ csgi_status stream_connect(loop *runner, const address *to, connect_fn on_done, 
         return status;
     }
     self->stream->connecting = self;
-    self->stream->peer = *to;
-    self->stream->peer_known = true;
     self->on_done = on_done;
     self->arg = arg;
     timer_init(&self->failed_soon, on_failed_due);

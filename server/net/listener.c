@@ -36,14 +36,21 @@ struct listener {
 
 static void on_readable(uv_poll_t *poll, int status, int events);
 
+static void warn_exhausted(const listener *self, int reason)
+{
+    buffer at = { 0 };
+
+    address_print(&self->local, &at);
+    log_warning("cannot accept connections on %.*s: %s; they wait until others end (raise the "
+                "limit on open files: ulimit -n)",
+                (int)at.len, at.bytes, uv_strerror(uv_translate_sys_error(reason)));
+    buffer_fini(&at);
+}
+
 /* Descriptors or memory are used up: the connections wait in the backlog meanwhile. */
 static void pause_accepting(listener *self, int reason)
 {
-    if (!self->exhausted) {
-        log_warning("cannot accept connections on %s: %s; they wait until others end (raise the "
-                    "limit on open files)",
-                    self->local.host, strerror(reason));
-    }
+    if (!self->exhausted) warn_exhausted(self, reason);
     self->exhausted = true;
     if (self->closing) return;
     uv_poll_stop(&self->poll);
@@ -70,8 +77,7 @@ static void adopt(listener *self, int fd, const struct sockaddr *peer, socklen_t
         stream_close(accepted);
         return;
     }
-    address_from_sockaddr(&accepted->peer, peer, peer_len);
-    accepted->peer_known = true;
+    stream_set_peer(accepted, peer, peer_len);
     self->on_accept(self->arg, accepted);
 }
 

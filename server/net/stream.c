@@ -51,6 +51,7 @@ void stream_pool_clear(void)
         free_streams = next;
     }
     free_count = 0;
+    stream_ends_clear();
 }
 
 static void drop_outgoing(stream *self)
@@ -100,7 +101,7 @@ csgi_status stream_new(loop *runner, bool is_tcp, stream **out)
     int failed;
 
     if (!self) return CSGI_ENOMEM;
-    memset(self, 0, offsetof(stream, peer)); /* the addresses are valid when their flags are set */
+    memset(self, 0, sizeof *self);
     failed = is_tcp ? uv_tcp_init(loop_uv(runner), &self->uv.tcp)
                     : uv_pipe_init(loop_uv(runner), &self->uv.pipe, 0);
     if (failed) {
@@ -156,36 +157,6 @@ void stream_set_owner(stream *self, const stream_events *events, void *owner)
 loop *stream_loop(const stream *self)
 {
     return self->loop;
-}
-
-/* ---- the two ends ---- */
-
-typedef int (*name_fn)(int fd, struct sockaddr *name, socklen_t *len);
-
-static void ask_name(const stream *self, name_fn ask, address *out)
-{
-    struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
-    socklen_t len = sizeof name;
-
-    if (ask(self->fd, (struct sockaddr *)&name, &len) != 0) {
-        name.ss_family = self->is_tcp ? AF_INET : AF_UNIX;
-        len = sizeof(sa_family_t);
-    }
-    address_from_sockaddr(out, (const struct sockaddr *)&name, len);
-}
-
-const address *stream_peer(stream *self)
-{
-    if (!self->peer_known) ask_name(self, getpeername, &self->peer);
-    self->peer_known = true;
-    return &self->peer;
-}
-
-const address *stream_local(stream *self)
-{
-    if (!self->local_known) ask_name(self, getsockname, &self->local);
-    self->local_known = true;
-    return &self->local;
 }
 
 /* ---- reading ---- */
@@ -355,6 +326,8 @@ static void on_closed(uv_handle_t *uv)
 
     drop_outgoing(self);
     if (self->connecting) connecting_free(self->connecting);
+    stream_end_release(self->peer);
+    stream_end_release(self->local);
     give_back(self);
     if (events) events->on_closed(owner);
 }

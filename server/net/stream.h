@@ -30,7 +30,7 @@ typedef struct stream_events {
 /* Makes a stream of a connected socket, TCP or Unix, which it then owns. CSGI_ENOMEM or CSGI_EFAIL:
  * the socket is closed. */
 csgi_status stream_from_fd(loop *loop, int fd, stream **out);
-/* Frees the closed streams that this thread keeps for reuse. */
+/* Frees what this thread keeps of closed streams for reuse. */
 void stream_pool_clear(void);
 
 /* Sets who is told. */

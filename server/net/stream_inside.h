@@ -14,6 +14,8 @@ typedef struct outgoing {
     buffer flying, waiting; /* given to libuv; to follow it */
 } outgoing;
 
+typedef struct stream_end stream_end;
+
 struct stream {
     union {
         uv_handle_t any;
@@ -30,14 +32,17 @@ struct stream {
     timer broken_soon; /* tells of a failed write from the loop */
     int fd;
     bool is_tcp, flying, broken, broken_told, shut, closing;
-    bool peer_known, local_known;
-    address peer, local;
+    stream_end *peer, *local; /* NULL: not known yet */
 };
 
 /* A stream whose libuv part is initialised but has no socket. CSGI_ENOMEM, CSGI_EFAIL. */
 csgi_status stream_new(loop *loop, bool is_tcp, stream **out);
 /* Gives the socket to a new stream. On failure the socket is the caller's. */
 csgi_status stream_open(stream *self, int fd);
+/* What accept said. */
+void stream_set_peer(stream *self, const struct sockaddr *peer, socklen_t len);
+void stream_end_release(stream_end *self);
+void stream_ends_clear(void);
 /* libuv writes without MSG_NOSIGNAL, so a peer that went away must not kill the process. */
 void stream_ignore_sigpipe(void);
 /* Ends a connecting's memory; the stream's close calls it. */

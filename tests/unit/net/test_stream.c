@@ -453,6 +453,41 @@ static void both_ends_have_their_addresses(void **state)
     finish(&now);
 }
 
+static void streams_with_the_same_local_end_share_its_memory(void **state)
+{
+    const address *shared;
+    stream *second;
+    rig now;
+    int pair[2];
+
+    (void)state;
+    begin(&now, false);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(stream_from_fd(now.loop, pair[0], &second), CSGI_OK);
+    shared = stream_local(now.stream);
+    assert_ptr_equal(stream_local(second), shared);
+    assert_ptr_not_equal(stream_peer(second), shared);
+    stream_close(second);
+    run_a_while(&now);
+    assert_true(address_is_unix(shared)); /* the first one still has it */
+    close(pair[1]);
+    finish(&now);
+}
+
+static void an_address_without_memory_is_unnamed(void **state)
+{
+    rig now;
+
+    (void)state;
+    begin(&now, true);
+    failing_malloc_after(0);
+    assert_string_equal(stream_peer(now.stream)->host, "");
+    assert_string_equal(stream_local(now.stream)->host, "");
+    assert_true(failing_malloc_off());
+    assert_string_equal(stream_peer(now.stream)->host, "127.0.0.1");
+    finish(&now);
+}
+
 static void small_writes_leave_at_once(void **state)
 {
     rig now;
@@ -609,6 +644,8 @@ int main(void)
         cmocka_unit_test(an_abort_resets_and_a_close_does_not),
         cmocka_unit_test(when_memory_ends_nothing_more_is_written),
         cmocka_unit_test(both_ends_have_their_addresses),
+        cmocka_unit_test(streams_with_the_same_local_end_share_its_memory),
+        cmocka_unit_test(an_address_without_memory_is_unnamed),
         cmocka_unit_test(small_writes_leave_at_once),
         cmocka_unit_test(a_stream_is_made_without_an_allocation_once_one_has_closed),
         cmocka_unit_test(connecting_succeeds_fails_with_a_reason_or_is_given_up),
