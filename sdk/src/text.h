@@ -23,7 +23,9 @@ typedef struct csgi_web_arguments {
     va_list list;
 } csgi_web_arguments;
 
+/* Begins an empty text; there is nothing to end, for its memory is the arena's. */
 void csgi_web_text_init(csgi_web_text *self, const csgi_host *host, csgi_arena *arena);
+/* Adds bytes; a NUL-terminated string; what printf makes of the arguments. */
 void csgi_web_text_add(csgi_web_text *self, const char *bytes, size_t length);
 void csgi_web_text_puts(csgi_web_text *self, const char *string);
 void csgi_web_text_vprintf(csgi_web_text *self, const char *format, csgi_web_arguments *arguments);

@@ -234,11 +234,15 @@ typedef struct csgi_web_plugin {
     const csgi_declaration *declared;
 } csgi_web_plugin;
 
+/* What the descriptor points to: an instance with its checked configuration. As in plugin.h. */
 csgi_status csgi_web_create(const csgi_web_plugin *plugin, const csgi_host *host,
                             csgi_str config_json, void **instance);
+/* Ends an instance. [loop] */
 void csgi_web_destroy(void *instance);
+/* Runs the start-up and shutdown functions. [task] [suspends] */
 csgi_status csgi_web_lifespan(void *instance, const csgi_scope *scope, csgi_receive *receive,
                               csgi_send *send);
+/* Checks the parameters, calls the handler, answers failures. [task] [suspends] */
 csgi_status csgi_web_serve(const csgi_route *route, void *instance, const csgi_scope *scope,
                            csgi_receive *receive, csgi_send *send);
 
