@@ -37,6 +37,8 @@ const option_entry option_table[] = {
            "write a line for each request to standard output"),
     OPTION("limit-concurrency", "NUMBER", OPTION_NUMBER, limit_concurrency, "0", 0, UINT32_MAX,
            "requests at once; more are answered 503; 0: no limit"),
+    OPTION("limit-body", "SIZE", OPTION_SIZE, limit_body, "16MiB", 0, INT64_MAX,
+           "answer a larger request body with 413; 0: no limit"),
     OPTION("stack-size", "SIZE", OPTION_SIZE, stack_size, "256KiB", 65536, 67108864,
            "of each task, unless its plugin says otherwise; committed as touched"),
     OPTION("stall-threshold", "DURATION", OPTION_DURATION, stall_threshold_ms, "100ms", 0, YEAR_MS,
@@ -212,15 +214,20 @@ static const option_entry *find_option(csgi_str name, bool *negated)
 
 static void report_unknown(csgi_str name, buffer *problem)
 {
+    bool negated = str_starts_with(name, STR("no-"));
     csgi_str known[64];
     csgi_str nearest;
+    size_t count = 0;
 
     CHECK(option_count <= COUNT_OF(known));
-    for (size_t i = 0; i < option_count; i++)
-        known[i] = str_from(option_table[i].name);
-    nearest = suggest_nearest(name, known, option_count);
+    for (size_t i = 0; i < option_count; i++) {
+        if (!negated || option_table[i].kind == OPTION_SWITCH)
+            known[count++] = str_from(option_table[i].name);
+    }
+    nearest = suggest_nearest(str_slice(name, negated ? 3 : 0, SIZE_MAX), known, count);
     buffer_printf(problem, "--%.*s: there is no such option", STR_ARG(name));
-    if (nearest.len) buffer_printf(problem, " (did you mean --%.*s?)", STR_ARG(nearest));
+    if (nearest.len)
+        buffer_printf(problem, " (did you mean --%s%.*s?)", negated ? "no-" : "", STR_ARG(nearest));
     buffer_printf(problem, "\n");
 }
 

@@ -11,7 +11,7 @@
 
 typedef struct server_options {
     const char *host, *uds, *plugin_dir;
-    uint64_t port, backlog, limit_concurrency;
+    uint64_t port, backlog, limit_concurrency, limit_body;
     uint64_t timeout_keep_alive_ms, timeout_graceful_shutdown_ms, timeout_startup_ms;
     uint64_t stall_threshold_ms, stack_size;
     uint64_t log_level; /* a log_level */
@@ -47,8 +47,8 @@ csgi_status options_read_environment(server_options *self, buffer *problem);
 /* Sets from the arguments (argv[0] is the first one); what is no option is moved, in order, to the
  * front of argv and counted. Texts are borrowed from argv. --help, --version: reported as *asked
  * ("help", "version"). CSGI_EINVAL: *problem has a sentence a line. */
-csgi_status options_read_arguments(server_options *self, int argc, char **argv, int *positional_count,
-                                   const char **asked, buffer *problem);
+csgi_status options_read_arguments(server_options *self, int argc, char **argv,
+                                   int *positional_count, const char **asked, buffer *problem);
 /* The help text of all options. */
 csgi_status options_print_help(buffer *out);
 

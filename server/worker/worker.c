@@ -235,6 +235,7 @@ static csgi_status make_apps(worker *self)
     const session_options of_sessions = {
         .http1 = { .server_header = true,
                    .date_header = true,
+                   .max_body = self->options->limit_body ? self->options->limit_body : UINT64_MAX,
                    .keep_alive_ms = self->options->timeout_keep_alive_ms },
         .access_log = self->options->access_log,
     };

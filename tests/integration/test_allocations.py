@@ -114,13 +114,14 @@ def test_a_404_costs_no_allocation(counting):
         assert allocations(counting, connection, ask) == 0
 
 
-def test_pipelined_requests_cost_no_allocation(counting):
+def test_pipelined_requests_cost_at_most_one_allocation_for_each_read(counting):
     with counting.connect() as connection:
         def ask(connection):
             connection.send(b"GET /hello HTTP/1.1\r\nHost: h\r\n\r\n" * 10)
             for _ in range(10):
                 assert connection.read_response().text == "hello"
-        assert allocations(counting, connection, ask, rounds=100) == 0
+        assert allocations(counting, connection, ask, rounds=100) <= 100, \
+            "what was read too early waits in a buffer that an idle connection does not keep"
 
 
 def test_new_connections_do_not_allocate_without_end(counting):

@@ -3,6 +3,7 @@
 
 import pytest
 
+from capricorn import Server
 from conftest import module_server
 from script import (EINVAL, ENOTSUP, ESTATE, MORE, OK, READ, RECEIVE, REPORT, Script, body, event,
                     large, result, sleep, start, step)
@@ -509,17 +510,60 @@ def test_2_13_no_continue_to_http_1_0(server):
 # ---- 2.14 ----
 
 
-def test_2_14_a_body_over_the_limit_is_a_413_and_receive_says_disconnect(server):
-    script = Script(READ, RECEIVE, REPORT)
-    with server.connect() as connection:
-        connection.send_request("POST", script.target,
-                                [("Content-Length", str((16 << 20) + 1)),
-                                 ("Expect", "100-continue")])
-        response = connection.read_head()
-        if response.status == 100:
-            pytest.skip("no limit on bodies yet")
-        assert response.status == 413
-        assert not response.keeps_alive
+@pytest.fixture(scope="module")
+def limited():
+    with Server(["script", "tasks"], arguments=["--limit-body", "1KiB"]) as running:
+        yield running
+
+
+def test_2_14_a_body_at_its_limit_passes_and_one_byte_more_is_a_413(limited):
+    for headers, pieces in (([], None), ([("Transfer-Encoding", "chunked")], 100)):
+        for size, status in ((1024, 200), (1025, 413)):
+            with limited.connect() as connection:
+                data = b"x" * size
+                if pieces:
+                    data = b"".join(b"%x\r\n%s\r\n" % (len(data[i:i + pieces]), data[i:i + pieces])
+                                    for i in range(0, size, pieces)) + b"0\r\n\r\n"
+                response = connection.exchange("POST", Script(READ, REPORT).target, headers, data)
+                assert response.status == status, (size, headers)
+                assert response.keeps_alive == (status == 200)
+
+
+def test_2_14_a_declared_length_over_the_limit_is_refused_before_any_app_runs(limited):
+    script = Script(READ, REPORT)
+    with limited.connect() as connection:
+        connection.send_request("POST", script.target, [("Content-Length", "1025"),
+                                                        ("Expect", "100-continue")])
+        response = connection.read_response()
+        assert response.status == 413 and "detail" in response.json()
+        assert connection.is_closed()
+    limited.get("/hello")
+    assert not [line for line in limited.log() if script.id in line]
+
+
+def test_2_14_a_body_over_its_limit_while_the_app_runs_is_a_413_and_receive_says_disconnect(limited):
+    script = Script(RECEIVE, step("log", "first piece"), READ, RECEIVE, start(200), body("late"))
+    since = limited.mark()
+    with limited.connect() as connection:
+        connection.send_request("POST", script.target, [("Transfer-Encoding", "chunked")])
+        connection.send_chunk(b"x" * 1000)
+        limited.wait_for_log("first piece", since=since)
+        connection.send_chunk(b"x" * 1000)
+        response = connection.read_response()
+        assert response.status == 413 and not response.keeps_alive
+    results = script.results(limited)
+    assert ("receive", "request:1000:more") in results and ("receive", "disconnect") in results
+    assert not [line for line in limited.log()[since:] if line.startswith("ERROR")]
+
+
+def test_2_14_a_body_over_its_limit_after_the_first_byte_cuts_the_connection(limited):
+    script = Script(start(200), body("begun", more=True), READ, body("late"))
+    with limited.connect() as connection:
+        connection.send_request("POST", script.target, [("Transfer-Encoding", "chunked")])
+        connection.read_head()
+        assert connection.read_chunk() == b"begun"
+        connection.send_chunk(b"x" * 2000)
+        assert b"0\r\n\r\n" not in cut_off(connection)
 
 
 # ---- 2.15 ----

@@ -325,7 +325,8 @@ static void run_step(run *self, csgi_str source)
 {
     step parsed = { .count = 0 };
 
-    while (source.len > 0 && parsed.count < MAX_ARGUMENTS) {
+    for (int more = 1; more && parsed.count < MAX_ARGUMENTS;) {
+        more = memchr(source.ptr, ',', source.len) != NULL; /* an empty last argument counts */
         parsed.arguments[parsed.count++] = percent_decode(self, cut(&source, ','));
     }
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
