@@ -108,7 +108,6 @@ static http_call *http_call_new(app_set *set, exchange *request, const app_targe
     self->request = request;
     self->receive = (csgi_receive){ http_call_receive };
     self->failure = CSGI_OK;
-    self->frame_count = count;
     for (size_t i = 0; i < target->around_count; i++)
         frame_init(&self->frames[i], self, target->around[i]);
     frame_init(&self->frames[count - 1], self, target->endpoint);

@@ -25,8 +25,7 @@ struct http_call {
     csgi_scope scope;
     csgi_http_body received; /* until the next receive */
     csgi_status failure;     /* the last one logged, 0: none */
-    size_t frame_count;
-    frame frames[]; /* outermost first; the last is the endpoint */
+    frame frames[];          /* outermost first; the last is the endpoint */
 };
 
 /* Starts the call of a target in a task of its own, and takes over the exchange; when that fails it

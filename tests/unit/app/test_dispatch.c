@@ -239,7 +239,9 @@ static void two_routes_of_one_pattern_are_refused_with_the_endpoint(void **state
     fixture_add(&f, fixture_plugin(&f, "twin", endpoints, 1));
     assert_int_not_equal(app_set_route_defaults(f.set, &problem), CSGI_OK);
     assert_int_equal(buffer_append(&problem, "", 1), CSGI_OK);
-    assert_non_null(strstr(problem.bytes, "plugin twin, endpoint hello"));
+    assert_non_null(
+        strstr(problem.bytes, "plugin twin, endpoint hello cannot be served at /hello"));
+    assert_non_null(strstr(problem.bytes, "(the other is of plugin greeter, endpoint hello)"));
     buffer_fini(&problem);
     assert_int_equal(get(&f, "/hello").status, 200); /* the old table stays */
     fixture_close(&f);
