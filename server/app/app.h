@@ -26,13 +26,15 @@ typedef struct app_options {
     void *arg;
 } app_options;
 
+/* Makes an empty set. The loop and the client are borrowed, and outlive it; without a client only
+ * "app:" URLs can be fetched. The options are copied. CSGI_ENOMEM. */
 csgi_status app_set_new(loop *loop, client *client, const app_options *options, app_set **out);
-/* Makes an instance: calls create. On failure *problem is a sentence. A second app of that name is
- * one. CSGI_EFAIL, CSGI_ENOMEM. */
+/* Makes an instance: holds the plugin and calls create. On failure *problem is a sentence. A second
+ * app of that name is one. CSGI_EFAIL, CSGI_ENOMEM. */
 csgi_status app_set_add(app_set *self, plugin *plugin, csgi_str name, csgi_str config_json,
                         buffer *problem);
 /* Makes the table from the default routes of all instances, around-endpoints included. On failure
- * *problem is a sentence. */
+ * *problem is a sentence, and the table is as it was. CSGI_EINVAL, CSGI_ENOMEM. */
 csgi_status app_set_route_defaults(app_set *self, buffer *problem);
 const router *app_set_router(const app_set *self);
 
@@ -41,7 +43,9 @@ const router *app_set_router(const app_set *self);
 void app_set_startup(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg);
 /* Sends shutdown to those that started; call it when no exchange is running. on_done as above. */
 void app_set_shutdown(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg);
-/* Destroys the instances and the set. */
+/* Destroys the instances and the set, after what their threads have posted has run. No call is
+ * running (CHECKed); an app whose lifespan ignores its cancellation is left behind, and logged. The
+ * loop may be freed afterwards, and need not run again. Harmless with NULL. */
 void app_set_free(app_set *self);
 
 /* Serves one request: routes it, runs the application in a task, answers errors. The exchange's

@@ -31,6 +31,7 @@ typedef struct call {
     unsigned depth;    /* in-process calls that led here */
 } call;
 
+/* In a task's owner: begins a call with no task. label and memory outlive it. */
 void call_init(call *self, app_set *set, const task_label *label, size_t stack_size, arena *memory);
 /* The call that a scope names; NULL when it is no scope of ours. */
 call *call_of_scope(const csgi_scope *scope);

@@ -33,6 +33,7 @@ typedef struct lifespan {
     csgi_lifespan received;
 } lifespan;
 
+/* Once the owner has its set, plugin and names. Begins nothing. */
 void lifespan_init(lifespan *self, instance *owner);
 /* After its task has ended, if it had one. */
 void lifespan_fini(lifespan *self);
