@@ -8,32 +8,42 @@
 
 #include "base/str.h"
 
-static bool is_alnum(char c)
-{
-    c = char_lower(c);
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
+/* Where a byte may stand: RFC 3986, and brackets in a query, which are often left unescaped. */
+enum { IN_NAME = 1, IN_TARGET = 2, IN_BOTH = 3 };
+static const uint8_t places[256] = {
+    ['a' ... 'z'] = IN_BOTH, ['A' ... 'Z'] = IN_BOTH, ['0' ... '9'] = IN_BOTH, ['-'] = IN_BOTH,
+    ['.'] = IN_BOTH,         ['_'] = IN_BOTH,         ['~'] = IN_TARGET,       [':'] = IN_TARGET,
+    ['/'] = IN_TARGET,       ['?'] = IN_TARGET,       ['['] = IN_TARGET,       [']'] = IN_TARGET,
+    ['@'] = IN_TARGET,       ['!'] = IN_TARGET,       ['$'] = IN_TARGET,       ['&'] = IN_TARGET,
+    ['\''] = IN_TARGET,      ['('] = IN_TARGET,       [')'] = IN_TARGET,       ['*'] = IN_TARGET,
+    ['+'] = IN_TARGET,       [','] = IN_TARGET,       [';'] = IN_TARGET,       ['='] = IN_TARGET,
+    ['%'] = IN_TARGET,
+};
 
-/* Printable ASCII without what RFC 3986 has no place for; escapes whole. */
-static bool is_target(csgi_str text)
+static bool all_in(csgi_str text, uint8_t place)
 {
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-
-        if (c <= ' ' || c >= 0x7f || memchr("\"<>\\^`{|}", c, 9)) return false;
-        if (c == '%' &&
-            (text.len - i < 3 || char_hex(text.ptr[i + 1]) < 0 || char_hex(text.ptr[i + 2]) < 0))
-            return false;
+        if (!(places[(unsigned char)text.ptr[i]] & place)) return false;
     }
     return true;
 }
 
+/* What RFC 3986 lets stand in a path or query, escapes whole. */
+static bool is_target(csgi_str text)
+{
+    if (!all_in(text, IN_TARGET)) return false;
+    for (size_t at = 0;;) {
+        at += str_find_char(str_slice(text, at, text.len), '%');
+        if (at == text.len) return true;
+        if (text.len - at < 3 || char_hex(text.ptr[at + 1]) < 0 || char_hex(text.ptr[at + 2]) < 0)
+            return false;
+        at += 3;
+    }
+}
+
 static bool is_name(csgi_str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if (!is_alnum(text.ptr[i]) && !memchr("-._", text.ptr[i], 3)) return false;
-    }
-    return text.len > 0 && text.len <= URL_HOST_MAX;
+    return text.len > 0 && text.len <= URL_HOST_MAX && all_in(text, IN_NAME);
 }
 
 static bool is_ipv6(csgi_str text)
@@ -103,8 +113,11 @@ static bool has_scheme(csgi_str text, csgi_str scheme)
 
 static size_t end_of_authority(csgi_str text, size_t start)
 {
-    while (start < text.len && !memchr("/?#", text.ptr[start], 3))
-        start++;
+    for (; start < text.len; start++) {
+        char c = text.ptr[start];
+
+        if (c == '/' || c == '?' || c == '#') break;
+    }
     return start;
 }
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,8 +91,10 @@ static void break_soon(stream *self)
 
 void stream_ignore_sigpipe(void)
 {
+    static atomic_bool done; /* once a process */
     struct sigaction now;
 
+    if (atomic_exchange(&done, true)) return;
     if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
 }
 
