@@ -30,6 +30,13 @@ typedef struct csgi_web_tree {
     struct csgi_web_tree *next;
 } csgi_web_tree;
 
+/* Where an array is being read: cJSON's are linked lists, so a loop over indexes would take
+ * quadratic time. */
+typedef struct csgi_web_walk {
+    const cJSON *array, *item; /* the item at index */
+    size_t index, count;
+} csgi_web_walk;
+
 struct csgi_web_call {
     csgi_web_instance *instance;
     const csgi_route *route; /* NULL: a start-up or shutdown function */
@@ -40,6 +47,7 @@ struct csgi_web_call {
     int is_replied;
     csgi_web_text reply; /* what csgi_json_write has written */
     csgi_web_tree *trees;
+    csgi_web_walk walk;
     uint64_t timeout_ms;
 };
 

@@ -247,19 +247,37 @@ int csgi_json_has(csgi_json object, const char *name)
            cJSON_GetObjectItemCaseSensitive(object.node, name) != NULL;
 }
 
-size_t csgi_json_count(csgi_json array)
+/* The walk of that array; NULL, and the call has failed, if it is none. */
+static csgi_web_walk *walk_array(csgi_json array)
 {
     const cJSON *node = member(array, "", cJSON_IsArray, "array");
+    csgi_web_walk *walk;
 
-    return node ? (size_t)cJSON_GetArraySize(node) : 0;
+    if (!node) return NULL;
+    walk = &array.call->own->walk;
+    if (walk->array != node)
+        *walk = (csgi_web_walk){ node, node->child, 0, (size_t)cJSON_GetArraySize(node) };
+    return walk;
+}
+
+size_t csgi_json_count(csgi_json array)
+{
+    const csgi_web_walk *walk = walk_array(array);
+
+    return walk ? walk->count : 0;
 }
 
 csgi_json csgi_json_at(csgi_json array, size_t index)
 {
-    const cJSON *node = member(array, "", cJSON_IsArray, "array");
+    csgi_web_walk *walk = walk_array(array);
 
-    if (!node) return nothing;
-    node = index < (size_t)cJSON_GetArraySize(node) ? cJSON_GetArrayItem(node, (int)index) : NULL;
-    if (!node) fail_shape(array, "item", csgi_format(array.call, "%zu", index));
-    return (csgi_json){ array.call, node };
+    if (!walk) return nothing;
+    if (index >= walk->count) {
+        fail_shape(array, "item", csgi_format(array.call, "%zu", index));
+        return nothing;
+    }
+    if (index < walk->index) walk->item = walk->array->child, walk->index = 0;
+    for (; walk->index < index; walk->index++)
+        walk->item = walk->item->next;
+    return (csgi_json){ array.call, walk->item };
 }

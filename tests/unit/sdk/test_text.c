@@ -212,10 +212,14 @@ static void a_url_has_its_base_as_it_is_and_the_rest_encoded(void **state)
 
 static void text_grows_to_any_length(void **state)
 {
-    char piece[100];
+    char piece[100], large[5000];
     int i;
 
     (void)state;
+    memset(large, 'y', sizeof(large));
+    csgi_web_text_add(&text, large, sizeof(large)); /* many times the first capacity */
+    assert_int_equal(strspn(csgi_web_text_end(&text), "y"), sizeof(large));
+    begin(NULL);
     memset(piece, 'x', sizeof(piece));
     for (i = 0; i < 1000; i++)
         csgi_web_text_add(&text, piece, sizeof(piece));

@@ -118,7 +118,21 @@ static csgi_status shut_down(csgi_call *call)
     return CSGI_OK;
 }
 
-CSGI_WEB_PLUGIN("tested", "1.0.0", "is tested", CSGI_ROUTES(search, item, by_name, act, ask),
+CSGI_GET(pick, "/pick", CSGI_QUERY_INT("a"), CSGI_QUERY_INT("b"));
+
+/* Two items of an array of arrays, in any order. */
+static csgi_status pick(csgi_call *call)
+{
+    csgi_json list = csgi_get_json(call, "http://h/");
+    csgi_json a = csgi_json_at(list, (size_t)csgi_query_int(call, "a"));
+    csgi_json b = csgi_json_at(list, (size_t)csgi_query_int(call, "b"));
+
+    return csgi_reply_json(call, 200, "[%zu, %s, %s]", csgi_json_count(list),
+                           csgi_json_str(csgi_json_at(a, 0), ""),
+                           csgi_json_str(csgi_json_at(b, csgi_json_count(b) - 1), ""));
+}
+
+CSGI_WEB_PLUGIN("tested", "1.0.0", "is tested", CSGI_ROUTES(search, item, by_name, act, ask, pick),
                 CSGI_CONFIG_INT("broken", .default_value = "0"), CSGI_ON_STARTUP(start_up),
                 CSGI_ON_SHUTDOWN(shut_down));
 
@@ -127,7 +141,7 @@ static void the_declarations_become_the_descriptor(void **state)
     const csgi_plugin *plugin = csgi_plugin_query(CSGI_ABI_MAJOR);
 
     (void)state;
-    assert_int_equal(plugin->endpoint_count, 5);
+    assert_int_equal(plugin->endpoint_count, 6);
     assert_string_equal(plugin->name.ptr, "tested");
     assert_string_equal(plugin->endpoints[1].name.ptr, "item");
     assert_string_equal(plugin->endpoints[1].path.ptr, "/items/{id}/{part}");
@@ -361,6 +375,21 @@ static void json_is_posted_and_its_answer_read(void **state)
                   "{\"detail\":\"The upstream's answer has no object \\\"inner\\\"\"}");
 }
 
+static void items_of_an_array_are_read_in_any_order(void **state)
+{
+    (void)state;
+    memset(&fake_upstream, 0, sizeof(fake_upstream));
+    fake_upstream.status = 200;
+    fake_upstream.body = "[[\"a\",\"b\"],[\"c\"],[\"d\",\"e\",\"f\"],[]]";
+    assert_answer("pick", "a=0&b=2", NULL, 200, "[4,\"a\",\"f\"]");
+    assert_answer("pick", "a=2&b=0", NULL, 200, "[4,\"d\",\"b\"]");
+    assert_answer("pick", "a=1&b=1", NULL, 200, "[4,\"c\",\"c\"]");
+    assert_answer("pick", "a=4&b=1", NULL, 502,
+                  "{\"detail\":\"The upstream's answer has no item \\\"4\\\"\"}");
+    assert_answer("pick", "a=3&b=1", NULL, 502,
+                  "{\"detail\":\"The upstream's answer has no item \\\"0\\\"\"}");
+}
+
 static void run_lifespan(fake_call *call, const char *config, const uint32_t *events)
 {
     const csgi_plugin *plugin = csgi_plugin_query(CSGI_ABI_MAJOR);
@@ -449,6 +478,7 @@ int main(void)
         cmocka_unit_test(a_scope_that_is_not_http_is_refused),
         cmocka_unit_test(a_reply_may_be_written_in_pieces),
         cmocka_unit_test(json_is_posted_and_its_answer_read),
+        cmocka_unit_test(items_of_an_array_are_read_in_any_order),
         cmocka_unit_test(start_up_and_shutdown_functions_run_once),
         cmocka_unit_test(a_start_up_that_fails_says_why),
         cmocka_unit_test(every_allocation_that_fails_is_an_error_and_no_crash),
