@@ -43,9 +43,12 @@ const router *app_set_router(const app_set *self);
 void app_set_startup(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg);
 /* Sends shutdown to those that started; call it when no exchange is running. on_done as above. */
 void app_set_shutdown(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg);
+/* After app_set_shutdown: is there an app whose lifespan goes on although it was cancelled? Then
+ * the loop will never be empty, nor can it be freed: leave the process. */
+bool app_set_is_stuck(const app_set *self);
 /* Destroys the instances and the set, after what their threads have posted has run. No call is
- * running (CHECKed); an app whose lifespan ignores its cancellation is left behind, and logged. The
- * loop may be freed afterwards, and need not run again. Harmless with NULL. */
+ * running (CHECKed); an app that is stuck is left behind, and the set's memory with it. Otherwise
+ * the loop may be freed afterwards, and need not run again. Harmless with NULL. */
 void app_set_free(app_set *self);
 
 /* Serves one request: routes it, runs the application in a task, answers errors. The exchange's

@@ -103,9 +103,6 @@ static bool end_instances(app_set *self)
 
         prev = node->prev;
         if (lifespan_is_running(&last->lifespan)) {
-            log_error("%.*s: its lifespan function ignores that it was cancelled; it is left "
-                      "behind",
-                      STR_ARG(last->name));
             all_ended = false;
             continue;
         }
@@ -113,6 +110,14 @@ static bool end_instances(app_set *self)
         instance_free(last);
     }
     return all_ended;
+}
+
+bool app_set_is_stuck(const app_set *self)
+{
+    LIST_EACH (node, &self->instances) {
+        if (lifespan_is_running(&CONTAINER_OF(node, instance, node)->lifespan)) return true;
+    }
+    return false;
 }
 
 void app_set_free(app_set *self)

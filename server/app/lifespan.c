@@ -60,7 +60,10 @@ static void on_limit(timer *limit)
     lifespan *self = CONTAINER_OF(limit, lifespan, limit);
     app_set *set = self->call.set;
 
-    if (self->is_given_up) { /* it ignores its cancellation */
+    if (self->is_given_up) {
+        log_error("%.*s: its lifespan function goes on although it was cancelled; it is left "
+                  "behind",
+                  STR_ARG(self->owner->name));
         settle(self);
         return;
     }

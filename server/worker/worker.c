@@ -60,6 +60,10 @@ static void on_apps_ended(void *arg, csgi_status status)
     worker *self = arg;
 
     (void)status; /* each failure is logged by name, and nothing more can be done */
+    if (app_set_is_stuck(self->apps)) { /* said by name; the loop would run for ever */
+        log_flush();
+        _exit(self->exit_status == EXIT_SERVED ? EXIT_STUCK : self->exit_status);
+    }
     if (self->exit_status == EXIT_SERVED) log_info("Application shutdown complete.");
     close_all(self);
 }

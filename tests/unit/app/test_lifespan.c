@@ -16,6 +16,12 @@ static void on_done(void *arg, csgi_status status)
     self->status = status;
 }
 
+static void on_done_stop(void *arg, csgi_status status)
+{
+    on_done(arg, status);
+    loop_stop(the_fixture->loop);
+}
+
 static csgi_status start(fixture *f)
 {
     outcome got = { 0, 99 };
@@ -258,6 +264,41 @@ static void a_shut_down_that_hangs_is_cancelled(void **state)
     fixture_close(&f);
 }
 
+static bool may_end;
+LIFESPAN(ignore_everything)
+{
+    const csgi_host *host = self;
+    const csgi_task_extension *tasks = host->extension(host, CSGI_TASK_EXTENSION);
+
+    UNUSED_ARGUMENTS;
+    while (!may_end)
+        tasks->sleep_ms(host, 1000);
+    return CSGI_OK;
+}
+
+static void an_app_that_ignores_its_cancellation_is_stuck(void **state)
+{
+    const app_options options = { .startup_timeout_ms = 1 };
+    fixture f;
+    outcome got = { 0, 99 };
+
+    (void)state;
+    may_end = false;
+    open_with(&f, &options, ignore_everything);
+    app_set_startup(f.set, on_done_stop, &got);
+    loop_run(f.loop);
+    assert_int_equal(got.status, CSGI_EFAIL);
+    app_set_shutdown(f.set, on_done_stop, &got);
+    loop_run(f.loop);
+    assert_int_equal(got.times, 2);
+    assert_true(app_set_is_stuck(f.set));
+    assert_logged(&f, "app: its lifespan function goes on although it was cancelled");
+    may_end = true;
+    loop_run(f.loop);
+    assert_false(app_set_is_stuck(f.set));
+    fixture_close(&f);
+}
+
 LIFESPAN(fail_at_shutdown)
 {
     UNUSED_ARGUMENTS;
@@ -461,6 +502,7 @@ int main(void)
         cmocka_unit_test(returning_after_start_up_is_fine),
         cmocka_unit_test(a_start_up_that_hangs_runs_out_of_time),
         cmocka_unit_test(a_shut_down_that_hangs_is_cancelled),
+        cmocka_unit_test(an_app_that_ignores_its_cancellation_is_stuck),
         cmocka_unit_test(a_failed_shut_down_is_logged),
         cmocka_unit_test(answers_out_of_order_are_refused),
         cmocka_unit_test(apps_start_side_by_side),
