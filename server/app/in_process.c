@@ -7,6 +7,7 @@
 #include "app/http_call.h"
 #include "app/instance.h"
 #include "base/str.h"
+#include "client/request.h"
 #include "exchange/memory_wire.h"
 
 #define READ_TIMEOUT_MS   5000u
@@ -29,9 +30,9 @@ typedef struct in_process {
     uint64_t seen_bytes;      /* of the response's body, when last looked */
 } in_process;
 
-static csgi_status parse_url(csgi_str url, app_url *out, buffer *why)
+static csgi_status parse_url(csgi_str text, app_url *out, buffer *why)
 {
-    csgi_str rest = str_slice(url, sizeof "app:" - 1, url.len);
+    csgi_str rest = str_slice(text, sizeof "app:" - 1, text.len);
     size_t query_at, path_at;
 
     for (size_t i = 0; i < rest.len; i++) {
@@ -41,7 +42,7 @@ static csgi_status parse_url(csgi_str url, app_url *out, buffer *why)
         buffer_printf(why,
                       "fetch %.*s: a space, control byte, \"#\" or raw non-ASCII byte must be "
                       "percent-encoded",
-                      STR_ARG(url));
+                      STR_ARG(text));
         return CSGI_EINVAL;
     }
     query_at = str_find_char(rest, '?');
@@ -91,27 +92,21 @@ static unsigned current_depth(const app_set *set)
 }
 
 /* The caller's headers, with those that a connection would have brought. */
-static csgi_status make_headers(arena *into, const csgi_client_request *request, const app_url *url,
+static csgi_status make_headers(arena *into, const csgi_client_request *request, const app_url *to,
                                 csgi_fields *out, buffer *why)
 {
-    static const csgi_str own[] = { CSGI_STR("host"), CSGI_STR("content-length"),
-                                    CSGI_STR("connection") };
     size_t count = request->headers.count;
-    csgi_field *fields = arena_alloc(into, (count + 2) * sizeof *fields, _Alignof(csgi_field));
+    request_facts facts;
+    csgi_field *fields;
+    csgi_status status = request_check(request, &facts, why);
 
+    if (status != CSGI_OK) return status;
+    fields = arena_alloc(into, (count + 2) * sizeof *fields, _Alignof(csgi_field));
     if (!fields) return CSGI_ENOMEM;
-    fields[0] = (csgi_field){ STR("host"), url->name, 0, 0 };
-    for (size_t i = 0; i < count; i++) {
-        fields[i + 1] = request->headers.items[i];
-        for (size_t j = 0; j < COUNT_OF(own); j++) {
-            if (!str_eq_nocase(fields[i + 1].name, own[j])) continue;
-            buffer_printf(why, "fetch app:%.*s: the header %.*s is the client's own",
-                          STR_ARG(url->name), STR_ARG(own[j]));
-            return CSGI_EINVAL;
-        }
-    }
+    fields[0] = (csgi_field){ STR("host"), to->name, 0, 0 };
+    if (count) memcpy(fields + 1, request->headers.items, count * sizeof *fields);
     *out = (csgi_fields){ fields, count + 1 };
-    if (!request->body.len) return CSGI_OK;
+    if (!facts.has_length) return CSGI_OK;
     fields[count + 1] =
         (csgi_field){ STR("content-length"), arena_printf(into, "%zu", request->body.len), 0, 0 };
     if (!fields[count + 1].value.ptr) return CSGI_ENOMEM;
@@ -187,6 +182,10 @@ static csgi_status explain(csgi_status status, csgi_str name, buffer *why)
     case CSGI_EDISCONNECTED:
         buffer_printf(why, "app:%.*s: it cut its response short", STR_ARG(name));
         return CSGI_EPROTO;
+    case CSGI_EINVAL:
+        buffer_printf(why, "app:%.*s: its path is malformed, or does not decode to UTF-8",
+                      STR_ARG(name));
+        return status;
     case CSGI_ETIMEDOUT:
         buffer_printf(why, "app:%.*s: it did not answer in time", STR_ARG(name));
         return status;
@@ -223,30 +222,30 @@ csgi_status in_process_fetch(app_set *set, arena *into, const csgi_client_reques
 {
     in_process self = { .loop = set->loop, .arena = into };
     memory_request asked = { .method = request->method, .body = request->body };
-    app_url url;
+    app_url to;
     instance *app;
     unsigned depth = current_depth(set) + 1;
     uint64_t max_size = request->max_response_size ? request->max_response_size : MAX_RESPONSE_SIZE;
-    csgi_status status = parse_url(request->url, &url, why);
+    csgi_status status = parse_url(request->url, &to, why);
 
     if (status != CSGI_OK) return status;
-    app = find_app(set, url.name, why);
+    app = find_app(set, to.name, why);
     if (!app) return CSGI_EUNREACH;
     if (depth > APP_CALL_MAX_DEPTH) {
         buffer_printf(why, "app:%.*s: in-process calls lead to one another more than %u deep",
-                      STR_ARG(url.name), APP_CALL_MAX_DEPTH);
+                      STR_ARG(to.name), APP_CALL_MAX_DEPTH);
         return CSGI_ELIMIT;
     }
-    status = make_headers(into, request, &url, &asked.headers, why);
+    status = make_headers(into, request, &to, &asked.headers, why);
     if (status != CSGI_OK) return status;
-    asked.raw_path = url.path;
-    asked.query_string = url.query;
+    asked.raw_path = to.path;
+    asked.query_string = to.query;
     asked.max_response_body = max_size < SIZE_MAX ? (size_t)max_size : SIZE_MAX;
     self.read_ms = request->read_timeout_ms ? request->read_timeout_ms : READ_TIMEOUT_MS;
     self.due_ms = loop_now_ms(set->loop) +
                   (request->total_timeout_ms ? request->total_timeout_ms : TOTAL_TIMEOUT_MS);
     status = ask(&self, app, &asked, depth);
-    if (status != CSGI_OK) return explain(status, url.name, why);
+    if (status != CSGI_OK) return explain(status, to.name, why);
     *response = self.response;
     return CSGI_OK;
 }

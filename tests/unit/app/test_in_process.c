@@ -200,6 +200,7 @@ static void an_unknown_app_is_unreachable_and_the_known_are_named(void **state)
 static void a_bad_request_is_einval(void **state)
 {
     static const csgi_field host_field = { CSGI_STR("Host"), CSGI_STR("x"), 0, 0 };
+    static const csgi_field broken_field = { CSGI_STR("x"), CSGI_STR("a\r\nb: c"), 0, 0 };
     fixture f;
 
     (void)state;
@@ -213,7 +214,17 @@ static void a_bad_request_is_einval(void **state)
     asked.headers = (csgi_fields){ &host_field, 1 };
     get_front(&f, "app:back/echo/x");
     assert_int_equal(fetched, CSGI_EINVAL);
-    assert_non_null(strstr(detail, "host"));
+    assert_non_null(strstr(detail, "Host"));
+    asked.headers = (csgi_fields){ &broken_field, 1 };
+    get_front(&f, "app:back/echo/x");
+    assert_int_equal(fetched, CSGI_EINVAL);
+    asked.headers = (csgi_fields){ NULL, 1 };
+    get_front(&f, "app:back/echo/x");
+    assert_int_equal(fetched, CSGI_EINVAL);
+    asked.headers.count = 0;
+    asked.method = STR("GE T");
+    get_front(&f, "app:back/echo/x");
+    assert_int_equal(fetched, CSGI_EINVAL);
     fixture_close(&f);
 }
 
