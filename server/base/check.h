@@ -8,6 +8,7 @@
 #define CHECK(claim) \
     (__builtin_expect(!!(claim), 1) ? (void)0 : check_failed(#claim, __FILE__, __LINE__))
 
+/* What CHECK calls. */
 _Noreturn void check_failed(const char *claim, const char *file, int line);
 
 /* The struct that holds this member. */

@@ -4,6 +4,7 @@
 #ifndef CAPRICORN_CLI_COMMAND_H
 #define CAPRICORN_CLI_COMMAND_H
 
+/* capricorn run; capricorn check. */
 int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
 

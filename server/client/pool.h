@@ -29,6 +29,7 @@ struct pool {
     void (*on_unused)(pool *self); /* told when an origin has gone */
 };
 
+/* Makes an empty pool. */
 void pool_init(pool *self, loop *loop, const client_options *options,
                void (*on_unused)(pool *self));
 /* Closes idle connections, and from now on each that would become idle. */

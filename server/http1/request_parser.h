@@ -44,6 +44,7 @@ typedef enum parse_result {
 typedef struct request_parser {
     llhttp_t llhttp;
     const request_limits *limits;
+    /* Told each piece of the body, as it comes. */
     void (*on_body)(void *owner, const char *bytes, size_t len);
     void *owner;
     request_places *places; /* used until the head is complete */

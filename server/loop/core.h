@@ -94,6 +94,7 @@ void timers_init(loop *self);
 void timers_run(loop *self);
 bool timers_are_due(const loop *self);
 
+/* Makes the scheduler, without tasks; fails as stack_pool_init does. */
 csgi_status tasks_init(loop *self, const loop_options *options);
 void tasks_fini(loop *self);
 /* Runs the tasks that are ready now; those they make ready wait for the next call. */

@@ -40,6 +40,8 @@ typedef struct task_wait {
     bool woken;
 } task_wait;
 
+/* Prepares a wait of the running task, for task_wait_end; whoever is to wake it may have it from
+ * then on. [task] */
 void task_wait_begin(loop *loop, task_wait *wait);
 /* Suspends until task_wake, and returns its status; or CSGI_ECANCELED as soon as the task is
  * cancelled. A cancelled task that waits again gets CSGI_ECANCELED again, each time after a longer
