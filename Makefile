@@ -177,13 +177,14 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libcapricorn.a $(BUILD)/libcsgi_we
 
 RUN_ARGS = $(if $(filter command%,$(origin HOST)),--host '$(HOST)') $(if $(PORT),--port '$(PORT)') $(ARGS)
 SUITE   ?= bookworm
+PREFIX  ?= /usr/local
 TESTS    = LINT_CC='$(CC)' LINT_CPPFLAGS="$(CPPFLAGS_ALL)" $(PYTHON) tests/harness/run_tests.py --jobs $(JOBS) $(if $(T),--only '$(T)')
 FUZZ_SECONDS ?= 30
 C_FILES  = $(shell find server sdk plugins examples tests -name '*.[ch]' -o -name '*.cc')
 CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
 
 .PHONY: help run deps test test-unit test-integration test-abi asan tsan fuzz-smoke lint lint-tidy fmt \
-        chroot-check clean
+        chroot-check install clean
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 20
 
@@ -232,6 +233,14 @@ fmt: ## lay out the C sources with clang-format 14; copy quoted files into the d
 
 chroot-check: ## run the README's commands in a bare Debian (SUITE=bookworm or trixie; root)
 	@sh tests/harness/chroot_check.sh $(SUITE)
+
+install: server $(BUILD)/libcsgi_web.a ## install the server and what plugins are built with (PREFIX=/usr/local, DESTDIR=)
+	install -D $(BUILD)/capricorn $(DESTDIR)$(PREFIX)/bin/capricorn
+	cd sdk/include && find csgi -name '*.h' -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/include/{} \;
+	install -D -m 644 $(BUILD)/libcsgi_web.a $(DESTDIR)$(PREFIX)/lib/libcsgi_web.a
+	install -D -m 644 sdk/csgi-plugin.map $(DESTDIR)$(PREFIX)/share/csgi/csgi-plugin.map
+	mkdir -p $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' sdk/csgi.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/csgi.pc
 
 clean: ## remove what was built
 	rm -rf $(BUILD)

@@ -61,20 +61,25 @@ def targets(root):
 
 
 def options(root):
-    """The README's option table has the server's options: no more, no fewer."""
+    """The README's option table is the server's: every option, with its default and its words."""
     table = next((f for f in files(root, "server/config/options.c")), None)
     readme = next((f for f in files(root, "README.md") if f.path == "README.md"), None)
     if not table or not readme:
         return
-    real = set(re.findall(r'^\s+OPTION\("([\w-]+)"', table.text, re.MULTILINE))
+    real = {match.group(1): (match.group(2), "".join(re.findall(r'"((?:[^"]|\\.)*)"', match.group(3))))
+            for match in re.finditer(r'^\s+OPTION\("([\w-]+)",[^"]*(?:"[A-Z]+",)?[^"]*"([^"]*)",[^"]*'
+                                     r'((?:"[^"]*"\s*)+)\)', table.text, re.MULTILINE)}
     told = {}
     for number, line in enumerate(readme.lines, 1):
-        match = re.match(r"\| `--([\w-]+)", line)
+        match = re.match(r"\| `--([\w-]+)[^|]*\|([^|]*)\|([^|]*)\|", line)
         if match:
             told[match.group(1)] = number
-    for name in sorted(real - set(told)):
+            words = tuple(cell.replace("`", "").strip() for cell in match.groups()[1:])
+            if match.group(1) in real and words != real[match.group(1)]:
+                yield readme.path, number, f"the option table has {real[match.group(1)]}"
+    for name in sorted(set(real) - set(told)):
         yield readme.path, 1, f"the option table lacks --{name}"
-    for name in sorted(set(told) - real):
+    for name in sorted(set(told) - set(real)):
         yield readme.path, told[name], f"there is no option --{name}"
 
 

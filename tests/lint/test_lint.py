@@ -18,7 +18,9 @@ import words  # noqa: E402
 SPDX = "/* SPDX-License-Identifier: MIT\n * A fixture of the tests. */\n"
 LONG = "int f(void)\n{\n" + "    step();\n" * 58 + "}\n"
 SWITCH = "int f(int n)\n{\n    switch (n) {\n" + "    case 1:\n" * 90 + "    }\n}\n"
-OPTIONS = '    OPTION("port", "N", OPTION_NUMBER),\n    OPTION("uds", "PATH", OPTION_TEXT),\n'
+OPTIONS = ('    OPTION("port", "N", OPTION_NUMBER, port, "80", 0, 9,\n           "which " "one"),\n'
+           '    OPTION("uds", NULL, OPTION_SWITCH, uds, "", 0, 0, "a file"),\n')
+PORT, UDS = "| `--port N` | `80` | which one |\n", "| `--uds` | | a `file` |\n"
 
 # check, the files that are wrong, a word of what it must say
 WRONG = [
@@ -66,9 +68,11 @@ WRONG = [
      "no make everything"),
     (docs.targets, {"Makefile": "all: ## all\n", "a.md": "```\nmake all\nmake T=x wrong\n```\n"},
      "no make wrong"),
-    (docs.options, {"server/config/options.c": OPTIONS, "README.md": "| `--port N` | |\n"}, "--uds"),
+    (docs.options, {"server/config/options.c": OPTIONS, "README.md": PORT}, "lacks --uds"),
     (docs.options, {"server/config/options.c": OPTIONS,
-                    "README.md": "| `--port N` | |\n| `--uds` | |\n| `--old` | |\n"}, "no option --old"),
+                    "README.md": PORT + UDS + "| `--old` | | |\n"}, "no option --old"),
+    (docs.options, {"server/config/options.c": OPTIONS, "README.md": PORT.replace("80", "81") + UDS},
+     "'80'"),
     (docs.quotes, {"a.c": "int n;\n", "a.md": "<!-- the whole of a.c -->\n```c\nint m;\n```\n"},
      "differs"),
     (docs.quotes, {"a.c": "int n;\n", "a.md": "<!-- from a.c -->\n```c\nint m;\n```\n"}, "differs"),
@@ -97,8 +101,7 @@ RIGHT = [
     (docs.links, {"docs/a.md": "[b](../b.md#part) [c](https://example.org/)\n", "b.md": ""}),
     (docs.paths, {"server/README.md": "`net/a.c`, `net/` and `a_function`\n", "server/net/a.c": ""}),
     (docs.targets, {"Makefile": "all: ## all\n", "a.md": "We make sure. `make all`, `make T=x all`\n"}),
-    (docs.options, {"server/config/options.c": OPTIONS,
-                    "README.md": "| `--port N` | |\n| `--uds PATH` | |\n"}),
+    (docs.options, {"server/config/options.c": OPTIONS, "README.md": PORT + UDS}),
     (docs.quotes, {"a.c": "int n;\nint m;\n", "a.md": "<!-- from a.c -->\n```c\nint m;\n```\n"}),
     (tools.layout, {"server/a/a.c": "int n;\n"}),
     (tools.shell, {"a.sh": "if true; then :; fi\n"}),
