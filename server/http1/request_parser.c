@@ -198,6 +198,15 @@ static void fail_method(request_parser *self, const char *at, const char *end)
         fail(self, 400, "Malformed request line");
 }
 
+/* Has llhttp refused a version that it could read? It says the same of what stands where one should
+ * be, and of what follows a good one. */
+static bool is_version_read(const request_parser *self)
+{
+    unsigned major = self->llhttp.http_major, minor = self->llhttp.http_minor;
+
+    return (major != 0 || minor != 0) && !(major == 1 && minor <= 1);
+}
+
 static parse_result explain(request_parser *self, llhttp_errno_t error, const char *at,
                             const char *end)
 {
@@ -207,6 +216,11 @@ static parse_result explain(request_parser *self, llhttp_errno_t error, const ch
         fail_method(self, at, end);
         break;
     case HPE_INVALID_VERSION:
+        if (!is_version_read(self)) {
+            fail(self, 400, "Malformed request line");
+            break;
+        }
+        /* fall through */
     case HPE_PAUSED_H2_UPGRADE:
         fail(self, 505, "The HTTP version is not supported");
         break;
