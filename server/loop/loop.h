@@ -31,8 +31,9 @@ typedef struct loop_options {
 csgi_status loop_new(const loop_options *options, loop **out);
 /* Ends it: every task has ended and every handle is closed (CHECKed). */
 void loop_free(loop *self);
-/* Runs until loop_stop, or until nothing is left to wait for. After each round of events the ready
- * tasks run. */
+/* Runs until loop_stop, or until nothing is left to wait for: no open stream, running timer, ready
+ * task or post. (A suspended task alone, and a watched signal, keep no loop running.) After each
+ * round of events the ready tasks run. */
 void loop_run(loop *self);
 /* Makes loop_run return after this round. [loop] */
 void loop_stop(loop *self);
@@ -42,7 +43,7 @@ csgi_status loop_post(loop *self, csgi_fn fn, void *arg);
 /* Called once at the end of each round, before waiting: the log's flush. [loop] */
 void loop_set_round_end(loop *self, void (*fn)(void));
 
-/* The clock, read once a round. [loop] */
+/* The clock, read once a round at least. [loop] */
 uint64_t loop_now_ms(const loop *self);
 /* The clock, read now; monotonic. [any-thread] */
 uint64_t loop_clock_ns(void);

@@ -28,6 +28,7 @@ typedef struct stack {
     stack_slab *slab;
     char *low;   /* lowest usable byte; the guard ends here */
     size_t size; /* usable bytes */
+    void *fiber; /* TSan's, from its first use on */
     uint32_t uses;
     bool is_warm; /* in the pool: has pages */
 } stack;

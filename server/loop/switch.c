@@ -88,15 +88,25 @@ void switch_init_thread(switch_side *self)
     if (__tsan_get_current_fiber) self->fiber = __tsan_get_current_fiber();
 }
 
-void switch_init(switch_side *self, char *low, size_t size, char *top, void (*main)(void *arg),
-                 void *arg)
+void *switch_fiber_new(void)
+{
+    return __tsan_create_fiber ? __tsan_create_fiber(0) : NULL;
+}
+
+void switch_fiber_free(void *fiber)
+{
+    if (fiber) __tsan_destroy_fiber(fiber);
+}
+
+void switch_init(switch_side *self, void *fiber, char *low, size_t size, char *top,
+                 void (*main)(void *arg), void *arg)
 {
     memset(self, 0, sizeof(*self));
+    self->fiber = fiber;
     self->low = low;
     self->size = size;
     self->main = main;
     self->arg = arg;
-    if (__tsan_create_fiber) self->fiber = __tsan_create_fiber(0);
     if (__lsan_register_root_region) __lsan_register_root_region(low, size);
     self->context = make_fcontext(top, (size_t)(top - low), enter);
 }
@@ -106,7 +116,6 @@ void switch_fini(switch_side *self)
     const void *low = self->low;
     size_t size = self->size;
 
-    if (__tsan_destroy_fiber) __tsan_destroy_fiber(self->fiber);
     if (__lsan_unregister_root_region) __lsan_unregister_root_region(low, size);
     /* The frames that never returned are still poisoned. */
     if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(low, size);

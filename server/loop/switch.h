@@ -25,10 +25,14 @@ typedef struct switch_side {
 
 /* For the stack that the thread runs on now. */
 void switch_init_thread(switch_side *self);
+/* What TSan knows a stack by; it costs a millisecond, so it stays with the stack. NULL: no TSan. */
+void *switch_fiber_new(void);
+void switch_fiber_free(void *fiber);
+
 /* For a new stack [low, low + size); top lies in it, what is above top is the caller's. Switching
  * to it begins main(arg), which ends by switch_leave. */
-void switch_init(switch_side *self, char *low, size_t size, char *top, void (*main)(void *arg),
-                 void *arg);
+void switch_init(switch_side *self, void *fiber, char *low, size_t size, char *top,
+                 void (*main)(void *arg), void *arg);
 /* Ends what switch_init began; from another stack. */
 void switch_fini(switch_side *self);
 /* Stops `from`, which is running, and goes on with `to`. Returns when someone switches back. */

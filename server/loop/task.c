@@ -12,7 +12,7 @@
 #include "loop/core.h"
 
 /* TSan knows 8,128 stacks at most; some are threads. */
-#define TSAN_MAX_TASKS 8000
+#define TSAN_MAX_STACKS 8000
 /* A task that does not listen is paused for 0, 1, 2, 4 ... ms, up to this. */
 #define PENALTY_MAX_MS 1000
 /* The pause from which on it is named: a handler that sends twice more before it looks is not
@@ -160,9 +160,10 @@ csgi_status tasks_init(loop *self, const loop_options *options)
     if (status) return status;
     switch_init_thread(&tasks->loop_side);
     tasks->stack_size = options->stack_size ? options->stack_size : 262144;
+    if (switch_has_tsan() && tasks->stacks.max_stacks > TSAN_MAX_STACKS)
+        tasks->stacks.max_stacks = TSAN_MAX_STACKS;
     tasks->max_tasks = options->max_tasks ? options->max_tasks : SIZE_MAX;
     if (tasks->max_tasks > tasks->stacks.max_stacks) tasks->max_tasks = tasks->stacks.max_stacks;
-    if (switch_has_tsan() && tasks->max_tasks > TSAN_MAX_TASKS) tasks->max_tasks = TSAN_MAX_TASKS;
     return 0;
 }
 
@@ -217,7 +218,7 @@ csgi_status task_spawn(loop *owner, const task_label *label, size_t stack_size, 
     self->on_end = on_end;
     self->arg = arg;
     self->stack = memory;
-    switch_init(&self->side, memory->low, memory->size, top, task_main, self);
+    switch_init(&self->side, memory->fiber, memory->low, memory->size, top, task_main, self);
     tasks->count++;
     make_ready(self);
     if (out) *out = self;
@@ -281,8 +282,7 @@ csgi_status task_sleep(loop *owner, uint64_t ms)
     if (ms == 0) return task_yield(owner);
     timer_init(&item.timer, on_sleep_end);
     task_wait_begin(owner, &item.wait);
-    /* The loop's clock is cut to whole milliseconds: one more makes it "at least". */
-    timer_start(owner, &item.timer, ms < UINT64_MAX ? ms + 1 : ms);
+    timer_start(owner, &item.timer, ms);
     status = task_wait_end(&item.wait);
     timer_stop(owner, &item.timer);
     return status;

@@ -44,8 +44,10 @@ typedef struct task_wait {
  * then on. [task] */
 void task_wait_begin(loop *loop, task_wait *wait);
 /* Suspends until task_wake, and returns its status; or CSGI_ECANCELED as soon as the task is
- * cancelled. A cancelled task that waits again gets CSGI_ECANCELED again, each time after a longer
- * pause on the loop (up to 1 s), with one log line. [suspends] */
+ * cancelled. What was woken, before the cancellation or after it, returns its own status: an event
+ * that was taken is never lost. A cancelled task that waits again gets CSGI_ECANCELED again, each
+ * time after a longer pause on the loop (0, 1, 2, 4 ... 1000 ms), with one log line from 4 ms on.
+ * A shielded task waits as if it were not cancelled. [suspends] */
 csgi_status task_wait_end(task_wait *wait);
 /* Ends the wait; the waiter runs when the loop next runs ready tasks. The first call counts, later
  * ones are ignored. [loop] or task */
@@ -56,8 +58,8 @@ csgi_status task_sleep(loop *loop, uint64_t ms);
 /* Lets other tasks and events have a turn. 0 or CSGI_ECANCELED. [suspends] */
 csgi_status task_yield(loop *loop);
 /* A pause for one who does not listen: grows with each call by this task (0, 1, 2, 4 ... 1000 ms);
- * logs once that what ("sends after the client is gone") is being ignored. Cancellation does not
- * cut it short. [suspends] */
+ * from 4 ms on it logs, once, what is being ignored ("sends after the client is gone").
+ * Cancellation does not cut it short. [suspends] */
 void task_penalty(loop *loop, const char *what);
 
 /* Sticky: the current wait, and all later ones, return CSGI_ECANCELED. Of a task that has ended:

@@ -119,6 +119,13 @@ static void freshen_clock(loop *self)
     self->clock_is_stale = false;
 }
 
+/* The clock is cut to whole milliseconds: one more makes it "at least". UINT64_MAX is no time. */
+static uint64_t due_after(uint64_t now_ms, uint64_t delay_ms)
+{
+    if (delay_ms == 0) return now_ms;
+    return delay_ms < UINT64_MAX - 1 - now_ms ? now_ms + delay_ms + 1 : UINT64_MAX - 1;
+}
+
 void timers_init(loop *self)
 {
     timer_wheel *wheel = &self->timers;
@@ -165,7 +172,7 @@ void timer_start(loop *owner, timer *self, uint64_t delay_ms)
         wheel->count--;
     }
     if (wheel->count == 0) wheel->now_ms = now_ms; /* saves turning an empty wheel */
-    self->due_ms = delay_ms < UINT64_MAX - now_ms ? now_ms + delay_ms : UINT64_MAX - 1;
+    self->due_ms = due_after(now_ms, delay_ms);
     if (self->due_ms <= wheel->now_ms) self->due_ms = wheel->now_ms + 1;
     wheel_place(wheel, self);
     wheel->count++;

@@ -16,9 +16,10 @@ struct timer {
 
 /* Once, before all else. */
 void timer_init(timer *self, void (*on_due)(timer *self));
-/* Makes on_due run after at least delay_ms; a running timer is moved. [loop] */
+/* Makes on_due run after at least delay_ms; a running timer is moved. It runs after the poll, so
+ * that what has arrived in time is handled first. [loop] or task */
 void timer_start(loop *loop, timer *self, uint64_t delay_ms);
-/* Harmless when it is not running. [loop] */
+/* Harmless when it is not running. [loop] or task */
 void timer_stop(loop *loop, timer *self);
 bool timer_is_running(const timer *self);
 

@@ -178,9 +178,8 @@ static void later_waits_return_the_same_after_a_growing_pause_and_one_line(void 
     loop_run(world);
     text = stderr_end();
     assert_int_equal(last_result, 0);
-    /* A pause may be short by the millisecond that the clock is cut to. */
     for (int i = 4; i < 9; i++)
-        assert_true(times_ns[i] - times_ns[i - 1] >= ((UINT64_C(1) << (i - 2)) - 1) * 1000000);
+        assert_true(times_ns[i] - times_ns[i - 1] >= (UINT64_C(1) << (i - 2)) * 1000000);
     assert_true(times_ns[1] - times_ns[0] < 50000000);
     assert_int_equal(count_text(text, "\n"), 1);
     assert_int_equal(count_text(text, "plugin weather, endpoint get_weather ignores"), 1);
@@ -266,7 +265,7 @@ static void a_penalty_grows_and_is_told_once_and_not_cut_short(void **state)
     loop_run(world);
     text = stderr_end();
     for (int i = 3; i < 7; i++)
-        assert_true(times_ns[i] - times_ns[i - 1] >= ((UINT64_C(1) << (i - 1)) - 1) * 1000000);
+        assert_true(times_ns[i] - times_ns[i - 1] >= (UINT64_C(1) << (i - 1)) * 1000000);
     assert_int_equal(count_text(text, "\n"), 1);
     assert_int_equal(count_text(text, "plugin weather, endpoint get_weather ignores"), 1);
     assert_int_equal(count_text(text, "sends after the client is gone"), 1);
