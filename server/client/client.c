@@ -176,28 +176,31 @@ static csgi_status resolve(fetch *self, uint64_t due_ms)
     return status;
 }
 
-/* Paths, numeric addresses and remembered names need no resolving. */
+/* Paths, numeric addresses and localhost need no resolving. How many there are. */
+static size_t given_addresses(const url *to, address out[ADDRESS_LOCALHOSTS])
+{
+    if (to->is_unix) return address_from_path(out, to->host) == CSGI_OK;
+    if (address_from_ip(out, to->host, to->port) == CSGI_OK) return 1;
+    return address_from_localhost(out, to->host, to->port);
+}
+
 static csgi_status find_addresses(fetch *self, uint64_t due_ms)
 {
     const name_entry *known =
         names_find(&self->client->names, self->url.host, loop_now_ms(self->loop));
-    size_t count = known ? known->count : 1;
+    size_t count = known ? known->count : ADDRESS_LOCALHOSTS;
 
     self->addresses = arena_alloc(self->arena, count * sizeof *self->addresses, 0);
     if (!self->addresses) return explain(self, CSGI_ENOMEM, "no memory");
+    if (!known) {
+        self->address_count = given_addresses(&self->url, self->addresses);
+        return self->address_count ? CSGI_OK : resolve(self, due_ms);
+    }
+    memcpy(self->addresses, known->found, count * sizeof *self->addresses);
+    for (size_t i = 0; i < count; i++)
+        address_set_port(&self->addresses[i], self->url.port);
     self->address_count = count;
-    if (self->url.is_unix) {
-        CHECK(address_from_path(self->addresses, self->url.host) == CSGI_OK);
-        return CSGI_OK;
-    }
-    if (known) {
-        memcpy(self->addresses, known->found, count * sizeof *self->addresses);
-        for (size_t i = 0; i < count; i++)
-            address_set_port(&self->addresses[i], self->url.port);
-        return CSGI_OK;
-    }
-    if (address_from_ip(self->addresses, self->url.host, self->url.port) == CSGI_OK) return CSGI_OK;
-    return resolve(self, due_ms);
+    return CSGI_OK;
 }
 
 static void on_connected(void *arg, stream *connected, csgi_status status, const char *reason)

@@ -8,8 +8,8 @@
 
 #include <csgi/types.h>
 
-#define URL_HOST_MAX ((size_t)255) /* a name's length, RFC 1035; a Unix socket's path is shorter \
-                                    */
+/* A name's length, RFC 1035; a Unix socket's path is shorter. */
+#define URL_HOST_MAX ((size_t)255)
 
 /* The strings but host are parts of the text. */
 typedef struct url {

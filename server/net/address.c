@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "base/check.h"
+#include "base/str.h"
 
 _Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
                "the port stands at the same place in both");
@@ -93,6 +94,14 @@ csgi_status address_from_ip(address *self, const char *host, uint32_t port)
     if (uv_ip6_addr(host, (int)port, &in6)) return CSGI_EINVAL;
     address_from_sockaddr(self, (const struct sockaddr *)&in6, sizeof in6);
     return CSGI_OK;
+}
+
+size_t address_from_localhost(address out[ADDRESS_LOCALHOSTS], const char *host, uint32_t port)
+{
+    if (!str_eq_nocase(str_from(host), STR("localhost"))) return 0;
+    if (address_from_ip(&out[0], "127.0.0.1", port) || address_from_ip(&out[1], "::1", port))
+        return 0;
+    return ADDRESS_LOCALHOSTS;
 }
 
 csgi_status address_from_path(address *self, const char *path)

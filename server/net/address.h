@@ -28,6 +28,10 @@ typedef struct address {
 void address_from_sockaddr(address *self, const struct sockaddr *from, socklen_t len);
 /* From numeric text. CSGI_EINVAL: no IP address. */
 csgi_status address_from_ip(address *self, const char *host, uint32_t port);
+/* "localhost" is the loopback addresses, whatever a name server says (RFC 6761 section 6.3):
+ * IPv4's, then IPv6's. How many were found: ADDRESS_LOCALHOSTS, or 0 for another name. */
+#define ADDRESS_LOCALHOSTS 2u
+size_t address_from_localhost(address out[ADDRESS_LOCALHOSTS], const char *host, uint32_t port);
 /* CSGI_EINVAL: too long, or empty. */
 csgi_status address_from_path(address *self, const char *path);
 /* Of an IP address. */

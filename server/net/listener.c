@@ -191,14 +191,19 @@ static int bind_tcp(const address *at)
     return -1;
 }
 
-/* The first address of a name, IPv4 preferred: "localhost" is 127.0.0.1 for most clients. */
+/* The first address of a name, IPv4 preferred. */
 static csgi_status find_host(const char *host, uint32_t port, address *out, buffer *reason)
 {
     static const int families[] = { AF_INET, AF_INET6 };
+    address loopback[ADDRESS_LOCALHOSTS];
     char service[16];
     int failed = EAI_NONAME;
 
     if (address_from_ip(out, host, port) == CSGI_OK) return CSGI_OK;
+    if (address_from_localhost(loopback, host, port)) {
+        *out = loopback[0];
+        return CSGI_OK;
+    }
     if (port > UINT16_MAX) {
         buffer_printf(reason, "cannot listen on %s:%u: no such port (0 to 65535)", host, port);
         return CSGI_EFAIL;

@@ -99,6 +99,18 @@ static void unnamed_and_abstract_sockets_have_an_empty_path(void **state)
     assert_string_equal(got.host, "");
 }
 
+static void localhost_is_the_loopback(void **state)
+{
+    address got[ADDRESS_LOCALHOSTS];
+
+    (void)state;
+    assert_int_equal(address_from_localhost(got, "LocalHost", 7), 2);
+    assert_printed(&got[0], "127.0.0.1:7");
+    assert_printed(&got[1], "[::1]:7");
+    assert_int_equal(address_from_localhost(got, "localhost.example", 7), 0);
+    assert_int_equal(address_from_localhost(got, "", 7), 0);
+}
+
 typedef struct answer {
     size_t calls, count;
     address first;
@@ -133,13 +145,13 @@ static answer resolve(const char *host, bool give_up)
 
 static void a_name_has_at_least_one_address(void **state)
 {
-    answer got = resolve("localhost", false);
+    answer got = resolve("127.1", false); /* short for 127.0.0.1: needs no name server */
 
     (void)state;
     assert_int_equal(got.calls, 1);
     assert_true(got.count >= 1);
     assert_int_equal(got.first.port, 99);
-    assert_true(strcmp(got.first.host, "127.0.0.1") == 0 || strcmp(got.first.host, "::1") == 0);
+    assert_string_equal(got.first.host, "127.0.0.1");
 }
 
 static void a_name_without_address_has_a_reason(void **state)
@@ -159,7 +171,7 @@ static void a_name_without_address_has_a_reason(void **state)
 static void nothing_is_told_after_giving_up(void **state)
 {
     (void)state;
-    assert_int_equal(resolve("localhost", true).calls, 0);
+    assert_int_equal(resolve("127.1", true).calls, 0);
 }
 
 static void what_can_be_no_name_is_refused_at_once(void **state)
@@ -190,6 +202,7 @@ int main(void)
         cmocka_unit_test(an_ipv4_client_of_an_ipv6_socket_shows_as_ipv4),
         cmocka_unit_test(a_path_has_1_to_107_bytes),
         cmocka_unit_test(unnamed_and_abstract_sockets_have_an_empty_path),
+        cmocka_unit_test(localhost_is_the_loopback),
         cmocka_unit_test(a_name_has_at_least_one_address),
         cmocka_unit_test(a_name_without_address_has_a_reason),
         cmocka_unit_test(nothing_is_told_after_giving_up),
