@@ -35,6 +35,7 @@ typedef struct fetch {
     arena *arena;
     const csgi_client_request *request;
     buffer *why;
+    size_t why_start; /* what stood in it before the call stays */
     uint64_t connect_ms, read_ms, total_ms;
     uint64_t total_due_ms;
     url url;
@@ -72,11 +73,12 @@ static uint64_t earlier_of(uint64_t a, uint64_t b)
 static csgi_status explain(fetch *self, csgi_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Writes the sentence behind a failure. */
+/* Writes the sentence behind a failure, in place of an earlier one. */
 static csgi_status explain(fetch *self, csgi_status status, const char *format, ...)
 {
     va_list args;
 
+    self->why->len = self->why_start;
     buffer_printf(self->why, "%.*s: ", STR_ARG(self->url.origin));
     va_start(args, format);
     buffer_vprintf(self->why, format, args);
@@ -261,16 +263,18 @@ static csgi_status open_connection(fetch *self, connection **out)
 /* ---- asking ---- */
 
 /* While the request is being written and nothing has been answered, only the total limit counts. */
-static void limit_reading(fetch *self)
+static uint64_t reading_due_ms(const fetch *self)
 {
     bool waiting = self->talk.answered || connection_queued(self->connection) == 0;
 
-    set_limit(self, waiting ? later(loop_now_ms(self->loop), self->read_ms) : UINT64_MAX);
+    return waiting ? later(loop_now_ms(self->loop), self->read_ms) : UINT64_MAX;
 }
 
 static void on_progress(conversation *talk)
 {
-    limit_reading(CONTAINER_OF(talk, fetch, talk));
+    fetch *self = CONTAINER_OF(talk, fetch, talk);
+
+    set_limit(self, reading_due_ms(self));
 }
 
 static void on_settled(conversation *talk, csgi_status status)
@@ -312,8 +316,7 @@ static csgi_status talk_on(fetch *self, connection *on, bool *dead)
     }
     if (status) return explain(self, status, "no memory");
     self->connection = on;
-    begin_wait(self, UINT64_MAX);
-    limit_reading(self);
+    begin_wait(self, reading_due_ms(self));
     status = end_wait(self);
     if (!self->settled) {
         connection_give_up(on);
@@ -325,7 +328,6 @@ static csgi_status talk_on(fetch *self, connection *on, bool *dead)
 
 static csgi_status fetch_run(fetch *self)
 {
-    size_t why_len = self->why->len;
     connection *on = origin_take(self->origin);
     bool dead = false;
     csgi_status status;
@@ -333,7 +335,8 @@ static csgi_status fetch_run(fetch *self)
     if (on) {
         status = talk_on(self, on, &dead);
         if (!dead) return status;
-        self->why->len = why_len; /* the other server had let it go; that is no failure yet */
+        self->why->len =
+            self->why_start; /* the other server had let it go; that is no failure yet */
     }
     status = open_connection(self, &on);
     return status ? status : talk_on(self, on, &dead);
