@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "http1/conn_inside.h"
 
-static void free_partial(http1_conn *self)
+void conn_drop_partial(http1_conn *self)
 {
     if (!self->partial) return;
     buffer_fini(&self->partial->bytes);
@@ -51,7 +51,7 @@ void conn_linger(http1_conn *self)
     self->discarded = 0;
     buffer_fini(&self->carry);
     self->carry_start = 0;
-    free_partial(self);
+    conn_drop_partial(self);
     stream_shutdown(self->stream);
     if (!self->eof) conn_read(self);
     timer_start(self->loop, &self->timer, LINGER_MS);
@@ -77,7 +77,7 @@ void conn_on_closed(void *owner)
     http1_conn *self = owner;
 
     CHECK(self->closing && !self->exchange);
-    free_partial(self);
+    conn_drop_partial(self);
     buffer_fini(&self->carry);
     request_parser_fini(&self->parser);
     self->events->on_closed(self->owner, self);

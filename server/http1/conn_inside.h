@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A connection's struct, shared by its reading (conn.c), its writing (conn_wire.c) and its end
- * (conn_close.c). */
+ * A connection's struct, shared by its making (conn.c), its requests (conn_requests.c), its
+ * responses (conn_wire.c) and its end (conn_close.c). */
 #ifndef CAPRICORN_HTTP1_CONN_INSIDE_H
 #define CAPRICORN_HTTP1_CONN_INSIDE_H
 
@@ -21,6 +21,8 @@ typedef struct partial_head {
  * much: closing at once would reset it. */
 #define LINGER_MS  1000u
 #define LINGER_MAX ((size_t)1048576)
+/* While reading is stopped, the kernel is asked this often whether the peer has gone. */
+#define LOOK_MS 1000u
 /* When draining, an idle connection is given this long: a request that the kernel already has will
  * be read. */
 #define DRAIN_IDLE_MS 10u
@@ -49,6 +51,18 @@ struct http1_conn {
     request_parser parser;
 };
 
+/* ---- requests ---- */
+
+/* Makes room for the places of so many fields. False: no memory. */
+bool conn_reserve_places(uint32_t count);
+/* The parser's on_body. */
+void conn_on_body(void *owner, const char *bytes, size_t len);
+/* Parses until a response must be waited for. Returns the bytes that are done with. */
+size_t conn_feed(http1_conn *self, const char *bytes, size_t len);
+/* Keeps bytes for later; above CARRY_HIGH reading stops. */
+void conn_keep(http1_conn *self, const char *bytes, size_t len);
+/* The peer sends no more, and all it sent has been parsed as far as it goes. */
+void conn_after_eof(http1_conn *self);
 /* Reads again if reading was stopped. */
 void conn_read(http1_conn *self);
 /* Goes on with bytes that were kept, if the next request may begin. */
@@ -57,6 +71,9 @@ void conn_advance(http1_conn *self);
  * next one. */
 void conn_end_response(http1_conn *self);
 
+/* ---- the end ---- */
+
+void conn_drop_partial(http1_conn *self);
 /* Lets the peer read what was sent, then closes. No exchange is left. */
 void conn_linger(http1_conn *self);
 /* Closes at once; the exchange, if any, sees a disconnect. */

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * HTTP/1.1 and 1.0 on one connection: requests are parsed and handed up as exchanges, one at a time
- * and in order; responses are framed. It knows no application, route or plugin. */
+ * and in order; responses are framed. It knows no application, route or plugin.
+ *
+ * The end of the client's bytes. A client that is gone and one that has merely shut down its
+ * sending half (a request piped through nc) look alike until something is written. After a whole
+ * request both count as a disconnect that may prove wrong: receive says so and the task is
+ * cancelled after the grace, but until then, and until the application has been told, the response
+ * is sent; a write that fails settles it (see exchange_push_half_close). In the middle of a request
+ * it is a disconnect. */
 #ifndef CAPRICORN_HTTP1_HTTP1_H
 #define CAPRICORN_HTTP1_HTTP1_H
 
@@ -18,19 +25,23 @@ typedef struct http1_options {
 } http1_options;
 
 typedef struct http1_events {
-    /* A request's head is complete. */
+    /* A request's head is complete. The exchange's application reference comes with it. */
     void (*on_request)(void *owner, exchange *request);
-    /* A response has ended, well or not: for the access log. The exchange is still whole. */
+    /* A response of which bytes were sent has ended, well (the phase is EXCHANGE_COMPLETE) or not:
+     * for the access log. The exchange is still whole. Of a request that could not be read the
+     * method and raw_path are "-". May be called inside the answering task. */
     void (*on_response)(void *owner, exchange *request);
     /* The connection is closed and its memory gone. */
     void (*on_closed)(void *owner, http1_conn *self);
 } http1_events;
 
-/* Takes over the stream. CSGI_ENOMEM: the stream is still the caller's. */
+/* Takes over the stream; options and events outlive it. No event is called before this returns.
+ * CSGI_ENOMEM: the stream is still the caller's. */
 csgi_status http1_conn_new(stream *stream, const http1_options *options, const http1_events *events,
                            void *owner, http1_conn **out);
-/* Ends gracefully: an idle connection is closed now, a busy one after its response (which says
- * Connection: close). */
+/* Ends gracefully: an idle connection is closed as soon as a request that the kernel may already
+ * hold would have been read (10 ms), a busy one after its response, which says Connection: close,
+ * or after the last of the requests it has pipelined. */
 void http1_conn_drain(http1_conn *self);
 /* Cuts it now; its exchange sees a disconnect. */
 void http1_conn_cut(http1_conn *self);

@@ -4,6 +4,7 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -200,6 +201,15 @@ csgi_status stream_read_start(stream *self)
 void stream_read_stop(stream *self)
 {
     if (!self->closing) uv_read_stop(&self->uv.stream);
+}
+
+stream_peer_state stream_look_at_peer(const stream *self)
+{
+    struct pollfd look = { .fd = self->fd, .events = POLLRDHUP };
+
+    if (self->closing || poll(&look, 1, 0) <= 0) return STREAM_PEER_OPEN;
+    if (look.revents & (POLLERR | POLLHUP | POLLNVAL)) return STREAM_PEER_GONE;
+    return look.revents & POLLRDHUP ? STREAM_PEER_DONE : STREAM_PEER_OPEN;
 }
 
 /* ---- writing ---- */

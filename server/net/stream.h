@@ -44,6 +44,14 @@ const address *stream_local(stream *self);
 csgi_status stream_read_start(stream *self);
 void stream_read_stop(stream *self);
 
+/* What the kernel knows of the peer, asked while reading is stopped: nothing is told then. */
+typedef enum stream_peer_state {
+    STREAM_PEER_OPEN,
+    STREAM_PEER_DONE, /* it sends no more than what is unread; it may still read */
+    STREAM_PEER_GONE  /* reset */
+} stream_peer_state;
+stream_peer_state stream_look_at_peer(const stream *self);
+
 /* Writes the pieces in one system call if the kernel takes them; copies what it did not take.
  * CSGI_EDISCONNECTED: broken or closing. CSGI_ENOMEM: nothing may be written any more. */
 csgi_status stream_write(stream *self, const csgi_str *pieces, size_t count);
