@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/str.h"
+#include "failing_malloc.h"
 #include "http1/http1.h"
 
 #define HOST "Host: a\r\n"
@@ -59,8 +60,12 @@ static csgi_status send_large(exchange *self, bool at_once)
     size_t len = 8 << 20;
     char *large = calloc(1, len);
     const char *why;
-    csgi_status status = exchange_start(self, 200, no_fields, &why);
+    csgi_status status = large ? exchange_start(self, 200, no_fields, &why) : CSGI_ENOMEM;
 
+    if (status) {
+        free(large);
+        return status;
+    }
     if (at_once) {
         status = exchange_body(self, (csgi_str){ large, len }, false, &why);
     } else {
@@ -105,7 +110,11 @@ static void on_request(void *owner, exchange *request)
         exchange_app_release(request);
         return;
     }
-    CHECK(task_spawn(world, &label, 0, answer, on_task_end, request, &runner) == CSGI_OK);
+    if (task_spawn(world, &label, 0, answer, on_task_end, request, &runner)) {
+        exchange_reply_error(request, 503, "No memory", no_fields);
+        exchange_app_release(request);
+        return;
+    }
     exchange_app_hold(request, request, runner);
 }
 
@@ -149,7 +158,8 @@ static int begin(void **state)
     return loop_new(&of_loop, &world) ? -1 : connect_client();
 }
 
-static int begin_small(void **state)
+/* A loop without a connection. */
+static int begin_apart(void **state)
 {
     int failed = begin(state);
 
@@ -157,6 +167,14 @@ static int begin_small(void **state)
     http1_conn_cut(conn);
     close(client);
     loop_run(world);
+    return 0;
+}
+
+static int begin_small(void **state)
+{
+    int failed = begin_apart(state);
+
+    if (failed) return failed;
     options.max_body = 4;
     options.keep_alive_ms = 30;
     return connect_client();
@@ -490,6 +508,49 @@ static void a_client_that_leaves_in_its_body_is_let_go(void **state)
     assert_null(conn);
 }
 
+/* ---- what it costs ---- */
+
+static size_t allocations_of(const char *text)
+{
+    size_t before;
+
+    assert_int_equal(connect_client(), 0);
+    before = failing_malloc_count();
+    talk(text);
+    assert_null(conn);
+    return failing_malloc_count() - before;
+}
+
+static void a_plain_request_takes_nothing_from_the_heap(void **state)
+{
+    static const char one[] = "GET /a HTTP/1.1\r\n" HOST "Accept: */*\r\n\r\n";
+
+    (void)state;
+    allocations_of(one); /* fills the pools */
+    assert_int_equal(allocations_of(one), 0);
+}
+
+static void without_memory_a_connection_ends_and_harms_nobody(void **state)
+{
+    static const char text[] = "POST /echo HTTP/1.1\r\n" HOST
+                               "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nA: b\r\n\r\n"
+                               "GET /at-once HTTP/1.1\r\n" HOST "\r\n";
+
+    (void)state;
+    for (size_t n = 0;; n++) {
+        assert_int_equal(connect_client(), 0);
+        exchange_pool_clear();
+        heard.len = 0;
+        buffer_reserve(&heard, 9 << 20);
+        buffer_reserve(&seen, 1 << 16);
+        failing_malloc_after(n);
+        talk_in_pieces(text, sizeof text - 1, 7, true);
+        if (!failing_malloc_off()) break;
+        assert_null(conn);
+    }
+    assert_true(heard.len > 8 << 20);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -517,6 +578,10 @@ int main(void)
         TEST(a_kept_connection_is_closed_when_it_has_been_idle),
         TEST(a_draining_connection_answers_and_says_close),
         TEST(a_client_that_leaves_in_its_body_is_let_go),
+        cmocka_unit_test_setup_teardown(a_plain_request_takes_nothing_from_the_heap, begin_apart,
+                                        end),
+        cmocka_unit_test_setup_teardown(without_memory_a_connection_ends_and_harms_nobody,
+                                        begin_apart, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
