@@ -179,8 +179,12 @@ void crash_stack_fini(crash_stack *self)
 
 csgi_status task_install_crash_report(void)
 {
+    static bool is_installed;
     struct sigaction action = { .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
+    /* A second time, the handler would pass the signal on to itself, for ever. */
+    if (is_installed) return 0;
+    is_installed = true;
     action.sa_sigaction = on_fatal_signal;
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < COUNT_OF(fatal_signals); i++) {
