@@ -49,7 +49,8 @@ static int on_field(llhttp_t *parser, const char *at, size_t len)
 
     if (count_head(self, len)) return HPE_USER;
     if (self->head_done) return 0; /* a trailer */
-    if (self->in_value) {          /* the value before this name has ended */
+    if (len > 0) self->in_name = true;
+    if (self->in_value) { /* the value before this name has ended */
         self->in_value = false;
         if (add_text(self, "", 1)) return HPE_USER;
         start++;
@@ -66,6 +67,9 @@ static int on_field_complete(llhttp_t *parser)
 
     if (count_head(self, FIELD_COST)) return HPE_USER;
     if (self->head_done) return 0;
+    /* llhttp 8.1 lets it pass. */
+    if (!self->in_name) return fail(self, CSGI_EPROTO, "a header of the response has no name");
+    self->in_name = false;
     if (++self->field_count > RESPONSE_FIELDS_MAX)
         return fail(self, CSGI_EPROTO, "the response has more than 200 header fields");
     self->in_value = true;

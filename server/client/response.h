@@ -28,7 +28,7 @@ typedef struct response {
     csgi_client_response *result; /* when done */
     csgi_status failure;          /* when failed */
     const char *reason;
-    bool is_head, begun, in_value, head_done, done, keep_alive, length_known;
+    bool is_head, begun, in_name, in_value, head_done, done, keep_alive, length_known;
     bool cut; /* the connection ended too early */
     uint32_t interims;
     size_t field_count, head_len;

@@ -342,6 +342,14 @@ static void what_is_no_http_1_response_is_refused(void **state)
     assert_failure("HTTP/1.1 999 No\r\nContent-Length: 0\r\n\r\n", CSGI_EPROTO, "100 to 599");
 }
 
+static void a_field_without_a_name_is_refused(void **state)
+{
+    (void)state; /* llhttp 9.2 refuses it by itself, in other words */
+    assert_failure("HTTP/1.1 200 OK\r\n: b\r\n\r\n", CSGI_EPROTO, "");
+    assert_failure("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n:A-X  b \r\n\r\nhello", CSGI_EPROTO,
+                   "");
+}
+
 static void a_response_reads_one_after_another(void **state)
 {
     arena memory;
@@ -385,6 +393,7 @@ int main(void)
         cmocka_unit_test(a_response_that_is_cut_short_says_how_far_it_came),
         cmocka_unit_test(a_body_until_the_end_is_not_whole_after_a_reset),
         cmocka_unit_test(what_is_no_http_1_response_is_refused),
+        cmocka_unit_test(a_field_without_a_name_is_refused),
         cmocka_unit_test(a_response_reads_one_after_another),
     };
 
