@@ -84,6 +84,7 @@ void session_set_free(session_set *self)
 {
     if (!self) return;
     CHECK(self->count == 0);
+    http1_clear();
     free(self);
 }
 

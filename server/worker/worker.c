@@ -311,6 +311,7 @@ int worker_run(const server_options *options, char **files, size_t file_count)
     run(&self, files, file_count);
     session_set_free(self.sessions);
     exchange_pool_clear();
+    stream_pool_clear();
     if (self.loop) loop_free(self.loop);
     buffer_fini(&self.url);
     log_info("Finished server process [%d]", (int)getpid());

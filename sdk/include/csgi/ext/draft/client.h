@@ -35,7 +35,9 @@ typedef struct csgi_client_extension {
     uint32_t size, reserved;
 
     /* Asks and waits for the whole response, which lives in the arena. Any status is a success. A
-     * pooled connection that proves dead before the first byte is replaced once. [task] [suspends]
+     * pooled connection that proves dead before the first byte is replaced once, where nothing can
+     * have been done twice: an idempotent method (RFC 9110 section 9.2.2), or a request that could
+     * not be written; else it is CSGI_EPROTO. [task] [suspends]
      * CSGI_EUNREACH: the name did not resolve, or no connection. CSGI_EPROTO: the answer is no
      * HTTP, or was cut short. CSGI_ETIMEDOUT: a limit of the request, or the call's deadline.
      * CSGI_ECANCELED: this task is cancelled (as when the client went away). CSGI_ELIMIT: the
