@@ -64,6 +64,7 @@ SERVER_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out server/cli/main.c,$(SERV
 SDK_OBJS    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard sdk/src/*.c))
 UNIT_SRCS   := $(sort $(foreach f,$(FOLDERS) sdk,$(wildcard tests/unit/$(f)/test_*.c)))
 UNIT_TESTS  := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRCS))
+BENCHES     := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 TEST_PLUGINS := $(wildcard tests/integration/plugins/*.c tests/integration/plugins/*.cc)
 
@@ -163,7 +164,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcapricorn.a $(UNIT_HELPERS)
 unit: unit-programs
 	@for t in $(if $(T),$(foreach x,$(UNIT_TESTS),$(if $(findstring $(T),$(x)),$(x))),$(UNIT_TESTS)); do echo "== $$t"; $$t || exit 1; done
 unit-programs: $(UNIT_TESTS)
-test-programs: all unit-programs $(TEST_SOS)
+test-programs: all unit-programs $(TEST_SOS) $(BENCHES)
 
 # ---- fuzz targets: each tests/fuzz/fuzz_NAME.c, with clang, in build/fuzz ----
 
@@ -172,6 +173,12 @@ fuzz-programs: $(FUZZ_TARGETS)
 $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libcapricorn.a $(BUILD)/libcsgi_web.a
 	$(Q)$(CC) -std=gnu11 $(COMMON) -fsanitize=fuzzer -MMD -MP $(CPPFLAGS_ALL) -Isdk/src -o $@ $< \
 	    $(BUILD)/libcapricorn.a $(BUILD)/libcsgi_web.a $(LIBS) -lm
+
+# ---- benchmarks: each tests/bench/bench_NAME.c ----
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libcapricorn.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) -o $@ $< $(BUILD)/libcapricorn.a $(LIBS)
 
 # ---- what people type ----
 
@@ -184,7 +191,7 @@ C_FILES  = $(shell find server sdk plugins examples tests -name '*.[ch]' -o -nam
 CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
 
 .PHONY: help run deps test test-unit test-integration test-abi asan tsan fuzz-smoke lint lint-tidy fmt \
-        chroot-check install clean
+        chroot-check bench install clean
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 20
 
@@ -225,6 +232,9 @@ lint: ## arrows, lengths, documentation, layout
 lint-tidy: ## clang-tidy (slow)
 	@$(TESTS) tidy
 
+bench: $(BENCHES) ## build and run the benchmarks
+	@for b in $(BENCHES); do echo "== $$b"; $$b || exit 1; done
+
 fmt: ## lay out the C sources with clang-format 14; copy quoted files into the documents
 	@$(CLANG_FORMAT) --version | grep -q 'version 14\.' || \
 	    { echo "make fmt takes clang-format 14: other versions lay out differently" >&2; exit 1; }
@@ -247,4 +257,4 @@ clean: ## remove what was built
 
 OBJECTS := $(SERVER_OBJS) $(BUILD)/server/cli/main.o $(SDK_OBJS) $(UNIT_HELPERS) \
            $(foreach s,$(foreach d,$(PLUGIN_DIRS),$(call sources_of,$(d))) $(TEST_PLUGINS),$(BUILD)/obj/$(basename $(s)).o)
--include $(wildcard $(OBJECTS:.o=.d) $(addsuffix .d,$(UNIT_TESTS) $(FUZZ_TARGETS)))
+-include $(wildcard $(OBJECTS:.o=.d) $(addsuffix .d,$(UNIT_TESTS) $(BENCHES) $(FUZZ_TARGETS)))

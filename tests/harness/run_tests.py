@@ -85,7 +85,7 @@ class Runner:
 def parse_cmocka(program, output, status):
     """The tests that a cmocka program reported, and a failure for an end that it did not."""
     results, running, in_summary, start = [], None, False, 0
-    for match in re.finditer(r"\[ *(=+|RUN|OK|FAILED|SKIPPED|ERROR) *\] ([^\n]*)", output):
+    for match in re.finditer(r"\[ *(=+|RUN|OK|FAILED|SKIPPED) *\] ([^\n]*)", output):
         word, rest = match.group(1), match.group(2)
         if word.startswith("="):
             in_summary = "test(s) run" in rest

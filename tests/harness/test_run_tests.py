@@ -21,7 +21,7 @@ def test_passed_tests_are_counted_once():
 
 
 def test_a_failed_test_is_counted_once_with_what_it_said():
-    output = (HEAD + "[ RUN      ] second\n1 != 2\n[  FAILED  ] second\n" + END
+    output = (HEAD + "[ RUN      ] second\n[  ERROR   ] --- 1 != 2\n[  FAILED  ] second\n" + END
               + "[  FAILED  ] tests: 1 test(s), listed below:\n[  FAILED  ] second\n")
     results = run_tests.parse_cmocka("base/test_x", output, 1)
     assert [r.status for r in results] == ["passed", "failed"]

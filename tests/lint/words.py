@@ -53,10 +53,8 @@ def is_comment(line):
 
 def machine(root):
     """Nothing tells where it was written: no path or name of this machine."""
-    here = pathlib.Path(root).resolve()
-    names = [str(here)] if len(here.parts) > 2 else []
-    if str(here.parent) not in COMMON_FOLDERS:
-        names.append(f"{here.parent}/")
+    parent = str(pathlib.Path(root).resolve().parent)
+    names = [] if parent in COMMON_FOLDERS else [f"{parent}/"]
     host = socket.gethostname()
     if len(host) > 5 and host not in ("localhost", "debian", "capricorn"):
         names.append(host)
