@@ -104,12 +104,16 @@ class Connection:
         return line[:-1]
 
     def read_exactly(self, count):
-        while len(self.buffer) < count:
+        pieces, missing = [self.buffer], count - len(self.buffer)
+        while missing > 0:
+            self.buffer = b""
             if not self.fill():
-                raise ConnectionError(
-                    f"the stream ended after {len(self.buffer)} of {count} bytes")
-        data, self.buffer = self.buffer[:count], self.buffer[count:]
-        return data
+                raise ConnectionError(f"the stream ended after {count - missing} of {count} bytes")
+            pieces.append(self.buffer)
+            missing -= len(self.buffer)
+        data = b"".join(pieces)
+        self.buffer = data[count:]
+        return data[:count]
 
     def read_to_end(self):
         """All bytes up to a clean end."""

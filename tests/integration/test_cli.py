@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from capricorn import BINARY, Server, plugin, seconds
+from capricorn import BINARY, Server, plugin, seconds, wait_until
 
 
 def run(*arguments, environment=None, cwd=None):
@@ -154,10 +154,13 @@ def test_environment_variables_are_options_and_flags_beat_them(serve):
 def test_the_log_level_is_obeyed(serve):
     server = serve("tasks", start=False, log_level="warning", uds=True)
     server.launch()
-    deadline = time.monotonic() + seconds(20)
-    while not os.path.exists(server.socket_path) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert server.get("/hello").text == "hello"
+
+    def is_served():
+        try:
+            return server.get("/hello").text == "hello"
+        except OSError:
+            return False
+    wait_until(is_served, "the server answers, though it does not say so")
     server.stop()
     assert server.log() == []
 

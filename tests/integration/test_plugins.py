@@ -3,13 +3,16 @@
 
 import os
 import re
+import shutil
+import subprocess
 import threading
 import time
 
 import pytest
 
-from capricorn import Server, sanitized, seconds, wait_until
+from capricorn import ROOT, SOURCES, Server, sanitized, seconds, wait_until
 from conftest import module_server
+from script import Script, body, start
 
 server = module_server("bad", "tasks", "scope", "around", "throwing")
 
@@ -94,6 +97,31 @@ def test_a_configuration_that_is_no_object_is_refused_by_name(config):
     server = fails_to_start(Server(["lifespan"], configs={"lifespan": config},
                                    start=False).launch())
     server.wait_for_log(r"ERROR:.*lifespan\.json")
+
+
+# ---- built elsewhere ----
+
+
+def test_plugins_built_outside_the_tree_from_the_public_headers_alone_are_served(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(ROOT / "sdk" / "include", elsewhere / "include")
+    with Server(start=False) as server:
+        for name, compiler in (("script.c", ["gcc", "-std=c11"]), ("scope.c", ["gcc", "-std=c11"]),
+                               ("around.c", ["gcc", "-std=c11"]),
+                               ("throwing.cc", ["g++", "-std=c++17"])):
+            for source in (name, "plug.h"):
+                shutil.copy(SOURCES / source, elsewhere)
+            target = server.plugin_dir / name.replace(".cc", ".so").replace(".c", ".so")
+            subprocess.run([*compiler, "-fPIC", "-shared", "-fvisibility=hidden",
+                            "-fstack-clash-protection", "-Iinclude", "-o", str(target), name],
+                           cwd=elsewhere, check=True)
+            target.chmod(0o755)
+        if sanitized():
+            return  # an ordinary build is tested with an ordinary server
+        server.start()
+        assert server.get(Script(start(200), body("raw")).target).text == "raw"
+        assert server.get("/rethrow?elsewhere").text == "caught elsewhere"
+        assert server.get("/scope").get("x-marked") == "yes"
 
 
 # ---- middleware around another plugin ----
@@ -245,26 +273,24 @@ def test_an_endpoint_that_ignores_its_cancellation_is_named_once_and_seizes_noth
         assert turns < 200, "each turn is paid for with a growing pause"
 
 
-@pytest.mark.parametrize("path, endpoint, words", [
-    ("overflow", "overflow", "stack overflow in"),
-    ("crash", "crash", "SIGSEGV|segmentation fault|signal 11|crash"),
+@pytest.mark.parametrize("path, plugin, endpoint, words", [
+    ("/bad/overflow", "bad", "overflow", r"stack overflow in plugin bad, endpoint overflow \(256 KiB\)"),
+    ("/bad/crash", "bad", "crash", "SIGSEGV"),
+    ("/escape", "throwing", "escape", "SIGABRT"),
 ])
-def test_a_plugin_that_ends_the_process_is_named(path, endpoint, words):
-    if sanitized() == "asan" and path == "crash":
+def test_a_plugin_that_ends_the_process_is_named(path, plugin, endpoint, words):
+    if sanitized() == "asan" and endpoint == "crash":
         pytest.skip("the sanitizer reports the crash itself")
-    server = Server(["bad", "tasks"])
+    server = Server(["bad", "tasks", "throwing"])
     try:
         assert server.get("/hello").text == "hello"
         with server.connect() as connection:
-            connection.send_request("GET", f"/bad/{path}")
+            connection.send_request("GET", path)
             server.wait()
         assert server.exit_code != 0
         text = "\n".join(server.log())
-        assert re.search(words, text, re.I), text
-        assert re.search(rf"plugin bad, endpoint {endpoint}\b", text), text
-        if path == "overflow":
-            assert re.search(
-                r"stack overflow in plugin bad, endpoint overflow \(256 KiB\)", text), text
+        assert re.search(words, text), text
+        assert re.search(rf"CRITICAL: .*plugin {plugin}, endpoint {endpoint}\b", text), text
     finally:
         server.kill()
 

@@ -115,7 +115,14 @@ csgi_status unwind(void *instance, const csgi_scope *scope, csgi_receive *, csgi
     }
 }
 
+/* Breaks the rule: its exception would cross the boundary. */
+csgi_status escape(void *, const csgi_scope *, csgi_receive *, csgi_send *)
+{
+    throw std::runtime_error("nobody catches this");
+}
+
 const csgi_endpoint endpoints[] = {
+    { CSGI_STR("escape"), CSGI_STR("/escape"), CSGI_STR("GET"), CSGI_HTTP, 0, escape, nullptr },
     { CSGI_STR("rethrow"), CSGI_STR("/rethrow"), CSGI_STR("GET"), CSGI_HTTP, 0, rethrow, nullptr },
     { CSGI_STR("unwind"), CSGI_STR("/unwind"), CSGI_STR("GET"), CSGI_HTTP, 0, unwind, nullptr },
 };
@@ -128,7 +135,7 @@ const csgi_plugin plugin = { CSGI_PLUGIN_HEAD,
                              CSGI_STR("1.0.0"),
                              CSGI_STR("throws across suspensions"),
                              endpoints,
-                             2,
+                             sizeof(endpoints) / sizeof(endpoints[0]),
                              nullptr,
                              nullptr,
                              nullptr,
