@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""In steady state a request with no upstream costs no heap allocation: a preloaded library counts."""
+"""In steady state a request with no upstream costs no heap allocation; a library counts."""
 
 import mmap
 import os

@@ -144,7 +144,8 @@ def test_what_follows_a_close_request_is_not_served(server):
 def test_a_body_that_the_app_does_not_read_does_not_become_a_request(server):
     with server.connect() as connection:
         inner = b"GET /scope?smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
-        response = connection.exchange("POST", Script(start(200), body("ignored")).target, body=inner)
+        script = Script(start(200), body("ignored"))
+        response = connection.exchange("POST", script.target, body=inner)
         assert response.text == "ignored"
         if response.keeps_alive:
             assert connection.exchange("GET", "/hello").text == "hello"
@@ -293,7 +294,8 @@ def test_a_client_that_resets_behind_an_unread_body_is_noticed(server):
     script = Script(step("log", "begun"), sleep(60000))
     since = server.mark()
     with server.connect() as connection:
-        connection.send_request("POST", script.target, [("Content-Length", "1000000")], b"x" * 200000)
+        connection.send_request("POST", script.target, [("Content-Length", "1000000")])
+        connection.send(b"x" * 200000)
         server.wait_for_log("begun", since=since)
         connection.reset()
     assert dict(script.results(server))["sleep"] == -9
@@ -390,8 +392,8 @@ def test_another_method_is_a_405_with_allow(server):
     assert response.status == 405 and response.json() == {"detail": "Method Not Allowed"}
     allowed = {method.strip() for method in response.get("allow").split(",")}
     assert {"GET", "HEAD"} <= allowed <= {"GET", "HEAD", "OPTIONS"}
-    assert set(server.request("DELETE", "/scope/two/1/x").get("allow").replace(" ", "").split(",")) \
-        >= {"GET", "HEAD", "POST"}
+    both = server.request("DELETE", "/scope/two/1/x").get("allow")
+    assert {"GET", "HEAD", "POST"} <= set(both.replace(" ", "").split(","))
 
 
 def test_options_is_answered_from_the_table(server):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The plugin directory, and plugins that misbehave: each is reported by name, nobody else notices."""
+"""The plugin directory, and plugins that misbehave: each is named, others go on."""
 
 import os
 import re
@@ -274,7 +274,8 @@ def test_an_endpoint_that_ignores_its_cancellation_is_named_once_and_seizes_noth
 
 
 @pytest.mark.parametrize("path, plugin, endpoint, words", [
-    ("/bad/overflow", "bad", "overflow", r"stack overflow in plugin bad, endpoint overflow \(256 KiB\)"),
+    ("/bad/overflow", "bad", "overflow",
+     r"stack overflow in plugin bad, endpoint overflow \(256 KiB\)"),
     ("/bad/crash", "bad", "crash", "SIGSEGV"),
     ("/escape", "throwing", "escape", "SIGABRT"),
 ])

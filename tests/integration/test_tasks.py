@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tasks as an application sees them: suspension, further tasks, cancellation, deferred functions."""
+"""Tasks as an application sees them: suspension, more tasks, cancellation, deferred functions."""
 
 import resource
 import time

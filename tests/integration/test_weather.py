@@ -97,7 +97,7 @@ def test_an_unknown_city_is_a_404_passed_through(server):
     assert response.status == 404 and "detail" in response.json()
 
 
-@pytest.mark.parametrize("city", ["a/b", "../London", "London?x=y", "London#", "%2F", "a\"b", "😀"])
+@pytest.mark.parametrize("city", ["a/b", "../London", "London?x=y", "London#", "%2F", 'a"b', "😀"])
 def test_a_strange_city_is_only_unknown(server, city):
     assert weather(server, city).status == 404
 
