@@ -73,6 +73,7 @@ void conn_end_response(http1_conn *self);
 
 /* ---- the end ---- */
 
+/* Forgets a head whose end has not come. */
 void conn_drop_partial(http1_conn *self);
 /* Lets the peer read what was sent, then closes. No exchange is left. */
 void conn_linger(http1_conn *self);

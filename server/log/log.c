@@ -13,8 +13,8 @@
 
 #define LINE_MAX_BYTES   2048  /* of one line's text; the rest is cut off */
 #define ACCESS_MAX_BYTES 65536 /* what may wait for standard output */
-#define PIECE_BYTES      4096 /* a pipe that polls writable takes this much without waiting (PIPE_BUF) \
-                               */
+/* A pipe that polls writable takes this much without waiting (PIPE_BUF). */
+#define PIECE_BYTES 4096
 
 static struct {
     log_level lowest;
