@@ -6,21 +6,23 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES   2048  /* of one line's text; the rest is cut off */
 #define ACCESS_MAX_BYTES 65536 /* what may wait for standard output */
-/* A pipe that polls writable takes this much without waiting (PIPE_BUF). */
+/* A pipe that polls writable takes this much without waiting: PIPE_BUF. */
 #define PIECE_BYTES 4096
+/* Of a line beside its text: the level in colour; how many were dropped, and the end. */
+#define LEVEL_ROOM   64
+#define DROPPED_ROOM 64
 
 static struct {
     log_level lowest;
     bool colors;
-    atomic_uint dropped;
-    pthread_mutex_t lock; /* one line after the other */
+    pthread_mutex_t lock; /* one line after the other; guards dropped */
+    unsigned dropped;
 } the_log = { .lowest = LOG_INFO, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static struct {
@@ -84,14 +86,30 @@ static size_t escape(char *out, size_t size, const char *text, size_t len)
     return at;
 }
 
-/* Formats into out, escaped; returns the length. */
-static size_t format_escaped(char *out, size_t size, const char *format, va_list args)
+/* One line, being made. */
+typedef struct log_line {
+    char bytes[LEVEL_ROOM + LINE_MAX_BYTES + DROPPED_ROOM];
+    size_t len;
+} log_line;
+
+static void line_begin(log_line *self, log_level level, const char *format, va_list args)
 {
     char text[LINE_MAX_BYTES];
     int len = vsnprintf(text, sizeof text, format, args);
 
-    if (len < 0) return 0;
-    return escape(out, size, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
+    self->len = (size_t)print_level(self->bytes, LEVEL_ROOM, level);
+    if (len < 0) return;
+    self->len += escape(self->bytes + self->len, sizeof self->bytes - DROPPED_ROOM - self->len,
+                        text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
+}
+
+static void line_end(log_line *self, unsigned dropped)
+{
+    if (dropped) {
+        self->len += (size_t)snprintf(self->bytes + self->len, DROPPED_ROOM - 1,
+                                      " (%u lines before this were dropped)", dropped);
+    }
+    self->bytes[self->len++] = '\n';
 }
 
 /* Whether a write of up to PIECE_BYTES would not wait. */
@@ -121,23 +139,17 @@ static size_t write_some(int fd, const char *bytes, size_t len)
 
 void log_vwrite(log_level level, const char *format, va_list args)
 {
-    char line[LINE_MAX_BYTES + 128];
-    size_t len;
-    unsigned dropped;
+    log_line line;
 
     if (!log_is_on(level)) return;
-    len = (size_t)print_level(line, sizeof line, level);
-    len += format_escaped(line + len, sizeof line - len - 64, format, args);
+    line_begin(&line, level, format, args);
     pthread_mutex_lock(&the_log.lock);
-    dropped = atomic_load_explicit(&the_log.dropped, memory_order_relaxed);
-    if (dropped)
-        len += (size_t)snprintf(line + len, 60, " (%u lines before this were dropped)", dropped);
-    line[len++] = '\n';
     if (is_writable(STDERR_FILENO)) {
-        write_some(STDERR_FILENO, line, len);
-        atomic_fetch_sub_explicit(&the_log.dropped, dropped, memory_order_relaxed);
+        line_end(&line, the_log.dropped);
+        write_some(STDERR_FILENO, line.bytes, line.len);
+        the_log.dropped = 0;
     } else {
-        atomic_fetch_add_explicit(&the_log.dropped, 1, memory_order_relaxed);
+        the_log.dropped++;
     }
     pthread_mutex_unlock(&the_log.lock);
 }
@@ -153,25 +165,20 @@ void log_write(log_level level, const char *format, ...)
 
 void log_access(const char *format, ...)
 {
-    char line[LINE_MAX_BYTES + 128];
-    size_t len = (size_t)print_level(line, sizeof line, LOG_INFO);
+    log_line line;
     va_list args;
 
     va_start(args, format);
-    len += format_escaped(line + len, sizeof line - len - 64, format, args);
+    line_begin(&line, LOG_INFO, format, args);
     va_end(args);
-    if (the_access_log.dropped) {
-        len += (size_t)snprintf(line + len, 60, " (%u lines before this were dropped)",
-                                the_access_log.dropped);
-    }
-    line[len++] = '\n';
-    if (len > sizeof the_access_log.bytes - the_access_log.len) log_flush();
-    if (len > sizeof the_access_log.bytes - the_access_log.len) {
+    line_end(&line, the_access_log.dropped);
+    if (line.len > sizeof the_access_log.bytes - the_access_log.len) log_flush();
+    if (line.len > sizeof the_access_log.bytes - the_access_log.len) {
         the_access_log.dropped++;
         return;
     }
-    memcpy(the_access_log.bytes + the_access_log.len, line, len);
-    the_access_log.len += len;
+    memcpy(the_access_log.bytes + the_access_log.len, line.bytes, line.len);
+    the_access_log.len += line.len;
     the_access_log.dropped = 0;
 }
 
