@@ -7,13 +7,19 @@
 #include "base/str.h"
 #include "log/log.h"
 
-/* Was the client's leaving, or the server's cancelling, the reason of this end? */
+/* The call's own task, or one that a middleware spawned to call inner. */
+static task *running_task(const http_call *of)
+{
+    return task_current(of->base.set->loop);
+}
+
+/* Was the client's leaving, or somebody's cancelling, the reason of this end? */
 static bool is_excused(const http_call *of, csgi_status status)
 {
     if (status == CSGI_EDISCONNECTED) return true;
     if (status != CSGI_ECANCELED) return false;
     return exchange_is_gone(of->request) || of->base.is_cancelled ||
-           task_is_cancelled(of->base.task);
+           task_is_cancelled(running_task(of));
 }
 
 /* Logs a failure where it begins: a middleware that passes its inner app's status on is not named
@@ -25,7 +31,7 @@ static void note_failure(frame *self, csgi_status status)
 
     if (status == CSGI_OK || is_excused(of, status) || status == of->failure) return;
     of->failure = status;
-    status_reason(status, task_error(of->base.task), reason);
+    status_reason(status, task_error(running_task(of)), reason);
     log_error("plugin %.*s, endpoint %.*s failed on %.*s %.*s with %s",
               STR_ARG(self->endpoint->label.plugin), STR_ARG(self->endpoint->label.endpoint),
               STR_ARG(of->request->method), STR_ARG(of->request->raw_path), reason);
@@ -71,10 +77,12 @@ static csgi_status mask_features(const frame *self, const csgi_scope **scope)
 
 static csgi_status misused(const frame *self, csgi_status status, const char *why)
 {
+    task *current = running_task(self->call);
+
     log_error("plugin %.*s, endpoint %.*s: its call of inner was refused with %s: %s",
               STR_ARG(self->endpoint->label.plugin), STR_ARG(self->endpoint->label.endpoint),
               status_name(status), why);
-    task_set_error(self->call->base.task, str_from(why));
+    if (current) task_set_error(current, str_from(why));
     return status;
 }
 
@@ -85,6 +93,8 @@ static csgi_status inner_run(csgi_app *inner, const csgi_scope *scope, csgi_rece
     frame *next = self + 1;
     csgi_status status;
 
+    if (!running_task(self->call))
+        return misused(self, CSGI_ESTATE, "it was called from outside of the call's tasks");
     if (!scope || !receive || !send)
         return misused(self, CSGI_EINVAL, "the scope, receive or send is NULL");
     if (scope->size < sizeof *scope || scope->server != &self->call->base)

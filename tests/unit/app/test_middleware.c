@@ -225,6 +225,50 @@ static void inner_is_called_once_and_with_whole_arguments(void **state)
     fixture_close(&f);
 }
 
+/* A call of inner by somebody else. */
+typedef struct inner_call {
+    csgi_app *inner;
+    const csgi_scope *scope;
+    csgi_receive *receive;
+    csgi_send *send;
+} inner_call;
+
+static csgi_status call_inner(void *arg)
+{
+    const inner_call *of = arg;
+
+    return of->inner->call(of->inner, of->scope, of->receive, of->send);
+}
+
+static void call_posted(void *arg)
+{
+    seen[0] = call_inner(arg);
+}
+
+AROUND(post_inner)
+{
+    const csgi_host *host = self;
+    const csgi_task_extension *tasks = host->extension(host, CSGI_TASK_EXTENSION);
+    inner_call of = { inner, scope, receive, send };
+
+    assert_int_equal(host->post(host, call_posted, &of), CSGI_OK);
+    tasks->sleep_ms(host, 20);
+    return inner->call(inner, scope, receive, send);
+}
+
+static void inner_is_called_in_a_task_of_the_call(void **state)
+{
+    fixture f;
+
+    (void)state;
+    open_wrapped(&f, post_inner, answer_ok);
+    assert_string_equal(get(&f, "/it").body, "ok");
+    assert_int_equal(seen[0], CSGI_ESTATE);
+    assert_string_equal(trace, "it ");
+    assert_logged(&f, "CSGI_ESTATE: it was called from outside of the call's tasks");
+    fixture_close(&f);
+}
+
 /* ---- who is to blame ---- */
 
 CALL(fail_inside)
@@ -276,6 +320,70 @@ static void a_middlewares_failure_is_its_own(void **state)
     assert_int_equal(get(&f, "/it").status, 500);
     assert_string_equal(trace, "");
     assert_logged(&f, "plugin wrapper, endpoint wrap failed on GET /it with CSGI_ELIMIT: outside");
+    fixture_close(&f);
+}
+
+static csgi_status run_inside(const csgi_host *host, inner_call *of, uint64_t limit_ms)
+{
+    const csgi_task_extension *tasks = host->extension(host, CSGI_TASK_EXTENSION);
+    csgi_task *child;
+    csgi_status status;
+
+    assert_int_equal(tasks->spawn(of->scope, call_inner, of, &child), CSGI_OK);
+    if (limit_ms) {
+        tasks->sleep_ms(host, limit_ms);
+        tasks->cancel(child);
+    }
+    assert_int_equal(tasks->join(child, &status), CSGI_OK);
+    return status;
+}
+
+AROUND(call_in_a_task)
+{
+    inner_call of = { inner, scope, receive, send };
+
+    return run_inside(self, &of, 0);
+}
+
+static void a_failure_in_a_further_task_is_logged_with_its_reason(void **state)
+{
+    fixture f;
+
+    (void)state;
+    open_wrapped(&f, call_in_a_task, fail_inside);
+    assert_int_equal(get(&f, "/it").status, 500);
+    assert_logged(&f, "plugin leaf, endpoint it failed on GET /it with CSGI_EFAIL: inside");
+    fixture_close(&f);
+}
+
+AROUND(call_for_20_ms)
+{
+    inner_call of = { inner, scope, receive, send };
+
+    seen[0] = run_inside(self, &of, 20);
+    return reply(send, 504, "too slow");
+}
+
+CALL(sleep_long)
+{
+    const csgi_host *host = self;
+    const csgi_task_extension *tasks = host->extension(host, CSGI_TASK_EXTENSION);
+
+    (void)scope;
+    (void)receive;
+    (void)send;
+    return tasks->sleep_ms(host, 60000);
+}
+
+static void who_obeys_a_cancelling_middleware_has_not_failed(void **state)
+{
+    fixture f;
+
+    (void)state;
+    open_wrapped(&f, call_for_20_ms, sleep_long);
+    assert_int_equal(get(&f, "/it").status, 504);
+    assert_int_equal(seen[0], CSGI_ECANCELED);
+    assert_string_equal(fixture_log(&f), "");
     fixture_close(&f);
 }
 
@@ -364,7 +472,10 @@ int main(void)
         cmocka_unit_test(it_may_pass_a_send_of_its_own),
         cmocka_unit_test(it_may_derive_a_scope),
         cmocka_unit_test(inner_is_called_once_and_with_whole_arguments),
+        cmocka_unit_test(inner_is_called_in_a_task_of_the_call),
         cmocka_unit_test(a_failure_passed_on_is_logged_once_of_the_one_who_failed),
+        cmocka_unit_test(a_failure_in_a_further_task_is_logged_with_its_reason),
+        cmocka_unit_test(who_obeys_a_cancelling_middleware_has_not_failed),
         cmocka_unit_test(a_middlewares_failure_is_its_own),
         cmocka_unit_test(it_may_answer_for_what_failed_further_in),
         cmocka_unit_test(who_forgets_to_answer_is_named),
