@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "log/log.h"
 
-/* Bits that must be understood (02-abi.md, rule 1); none is known yet. */
+/* Flag bits 16-31 must be understood; none is known yet. */
 #define MUST_UNDERSTAND 0xffff0000u
 #define NOWHERE         UINT16_MAX /* this event has no such member */
 

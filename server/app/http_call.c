@@ -158,5 +158,5 @@ void http_call_begin(app_set *set, exchange *request, const app_target *target, 
     }
     list_prepend(&set->calls, &self->node);
     set->running++;
-    exchange_app_hold(request, self, self->base.task);
+    exchange_app_hold(request, self->base.task);
 }

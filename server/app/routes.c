@@ -147,7 +147,7 @@ static csgi_status add_route(app_set *self, router *routes, const sorted_instanc
 /* Adds every route to the new tables: the set's, and each instance's own. */
 static csgi_status fill(app_set *self, router *routes, buffer *problem)
 {
-    sorted_instances all;
+    sorted_instances all = { NULL, 0 };
     csgi_status status = sort_instances(self, &all);
 
     for (size_t i = 0; i < all.count && status == CSGI_OK; i++) {

@@ -176,10 +176,9 @@ void exchange_push_drained(exchange *self)
 
 /* ---- for the application side ---- */
 
-void exchange_app_hold(exchange *self, void *app_call, task *runner)
+void exchange_app_hold(exchange *self, task *runner)
 {
     CHECK(!self->app_released);
-    self->app_call = app_call;
     self->task = runner;
     if (self->disconnected || self->half_closed) start_grace(self);
 }

@@ -79,11 +79,10 @@ struct exchange {
     bool has_declared_length;
     uint64_t declared_length, body_bytes; /* said by content-length; given by the app */
 
-    /* Private to exchange.c. */
+    /* Private to exchange/. */
     loop *loop;
     const exchange_wire *wire;
     void *wire_owner; /* the connection; NULL once released */
-    void *app_call;   /* the application side's own */
     int references;
     buffer inbox, lent; /* arriving; borrowed by the application until it receives again */
     bool body_ended, body_reported, body_wanted;
@@ -134,7 +133,7 @@ void exchange_pool_clear(void);
 /* ---- for the application side ---- */
 
 /* Says which task answers, so that it can be cancelled after a disconnect. */
-void exchange_app_hold(exchange *self, void *app_call, task *task);
+void exchange_app_hold(exchange *self, task *task);
 /* The application side lets go; concludes first. Once. */
 void exchange_app_release(exchange *self);
 

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/str.h"
+#include "exchange/exchange_inside.h"
 
 struct memory_call {
     exchange *exchange; /* NULL once done */
@@ -89,17 +90,12 @@ static void wire_unstart(exchange *request)
     self->status = 0;
 }
 
-static bool has_no_body(const exchange *request)
-{
-    return request->status == 204 || request->status == 304 || str_eq(request->method, STR("HEAD"));
-}
-
 static csgi_status wire_body(exchange *request, csgi_str bytes, bool last)
 {
     memory_call *self = request->wire_owner;
 
     self->flushed = true;
-    if (!has_no_body(request)) {
+    if (!exchange_is_bodyless(request)) {
         if (self->max_body && bytes.len > self->max_body - self->body.len) {
             self->too_large = true;
             return CSGI_ELIMIT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The contract of HTTP calls (03-contract.md, 0 to 2): scope, receive, send, and how a call ends.
+ * The contract of HTTP calls: scope, receive, send, and how a call ends.
  */
 #include "fixture.h"
 

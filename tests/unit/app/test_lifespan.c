@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Lifespan (03-contract.md, 4): start-up and shut-down of the apps of a set.
+ * Lifespan: start-up and shut-down of the apps of a set.
  */
 #include "fixture.h"
 

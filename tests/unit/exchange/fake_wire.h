@@ -111,7 +111,7 @@ static inline exchange *begin_call(task_fn fn)
     self->http_version = STR("1.1");
     wire.exchange = self;
     CHECK(task_spawn(world, &fake_label, 0, fn, on_task_end, self, &runner) == CSGI_OK);
-    exchange_app_hold(self, &wire, runner);
+    exchange_app_hold(self, runner);
     return self;
 }
 

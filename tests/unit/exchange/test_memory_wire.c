@@ -72,7 +72,7 @@ static void run(exchange *self, task_fn fn)
     task *runner;
 
     assert_int_equal(task_spawn(world, &label, 0, fn, on_task_end, self, &runner), 0);
-    exchange_app_hold(self, self, runner);
+    exchange_app_hold(self, runner);
     loop_run(world);
 }
 

@@ -115,7 +115,7 @@ static void on_request(void *owner, exchange *request)
         exchange_app_release(request);
         return;
     }
-    exchange_app_hold(request, request, runner);
+    exchange_app_hold(request, runner);
 }
 
 static void on_response(void *owner, exchange *request)
