@@ -36,7 +36,6 @@ csgi_status app_set_add(app_set *self, plugin *plugin, csgi_str name, csgi_str c
 /* Makes the table from the default routes of all instances, around-endpoints included. On failure
  * *problem is a sentence, and the table is as it was. CSGI_EINVAL, CSGI_ENOMEM. */
 csgi_status app_set_route_defaults(app_set *self, buffer *problem);
-const router *app_set_router(const app_set *self);
 
 /* Starts the lifespan of every instance; on_done on the loop when all have answered, failed or run
  * out of time. The status is CSGI_OK or CSGI_EFAIL, each failure logged by name. */

@@ -87,11 +87,6 @@ csgi_status app_set_add(app_set *self, plugin *loaded, csgi_str name, csgi_str c
     return CSGI_OK;
 }
 
-const router *app_set_router(const app_set *self)
-{
-    return self->routes;
-}
-
 /* Last made, first ended. One whose lifespan goes on in spite of being cancelled cannot be ended,
  * nor can the memory that it may yet touch be given back. */
 static bool end_instances(app_set *self)

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/check.h"
-
 csgi_status buffer_reserve(buffer *self, size_t more)
 {
     size_t need, capacity = self->capacity ? self->capacity : 256;
@@ -62,13 +60,6 @@ csgi_status buffer_printf(buffer *self, const char *format, ...)
     status = buffer_vprintf(self, format, args);
     va_end(args);
     return status;
-}
-
-void buffer_consume(buffer *self, size_t count)
-{
-    CHECK(count <= self->len);
-    self->len -= count;
-    if (self->len) memmove(self->bytes, self->bytes + count, self->len);
 }
 
 void buffer_fini(buffer *self)

@@ -27,8 +27,6 @@ static inline csgi_status buffer_append_str(buffer *self, csgi_str text)
 csgi_status buffer_printf(buffer *self, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 csgi_status buffer_vprintf(buffer *self, const char *format, va_list args);
-/* Drops the first count bytes (count <= len). */
-void buffer_consume(buffer *self, size_t count);
 /* Frees the memory; the buffer is then empty and may be used again. */
 void buffer_fini(buffer *self);
 static inline csgi_str buffer_str(const buffer *self)

@@ -247,28 +247,3 @@ void plugin_release(plugin *self)
     CHECK(self->references > 0);
     if (--self->references == 0) free_plugin(self);
 }
-
-const csgi_endpoint *plugin_find_endpoint(const plugin *self, csgi_str name)
-{
-    size_t count = self->descriptor.endpoint_count;
-
-    if (name.len == 0) return count == 1 ? &self->endpoints[0] : NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (str_eq(self->endpoints[i].name, name)) return &self->endpoints[i];
-    }
-    return NULL;
-}
-
-csgi_status plugin_check_names(plugin *const *plugins, size_t count, buffer *problem)
-{
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            if (!str_eq(plugins[i]->descriptor.name, plugins[j]->descriptor.name)) continue;
-            return refuse(problem, plugins[i]->file,
-                          "is named \"%.*s\", as is %s: plugin names are unique; take one file "
-                          "away, or rename the plugin in its descriptor",
-                          STR_ARG(plugins[i]->descriptor.name), plugins[j]->file);
-        }
-    }
-    return CSGI_OK;
-}

@@ -40,10 +40,6 @@ csgi_status plugin_load(const char *file, const plugin_rules *rules, plugin **ou
 plugin *plugin_hold(plugin *self);
 /* The last one unmaps the file (not under sanitizers). */
 void plugin_release(plugin *self);
-/* The endpoint of that name; an empty name means the only one. NULL: none, or not the only one. */
-const csgi_endpoint *plugin_find_endpoint(const plugin *self, csgi_str name);
-/* Do two of these have one name? Then CSGI_EFAIL, and *problem is a sentence naming both files. */
-csgi_status plugin_check_names(plugin *const *plugins, size_t count, buffer *problem);
 
 /* Looks at a file's bytes without mapping it: is it a shared object for this machine that exports
  * csgi_plugin_query? On failure *problem is a sentence. warnings (may be NULL) gets a line for each

@@ -48,9 +48,6 @@ static void a_plugin_is_loaded_with_its_descriptor_and_directory(void **state)
     assert_int_equal(loaded->descriptor.endpoint_count, 1);
     assert_ptr_equal(loaded->descriptor.endpoints, loaded->endpoints);
     assert_int_equal(loaded->endpoints[0].call(NULL, NULL, NULL, NULL), CSGI_OK);
-    assert_ptr_equal(plugin_find_endpoint(loaded, STR("e")), loaded->endpoints);
-    assert_ptr_equal(plugin_find_endpoint(loaded, STR("")), loaded->endpoints);
-    assert_null(plugin_find_endpoint(loaded, STR("f")));
     plugin_release(loaded);
 }
 
@@ -183,21 +180,6 @@ static void the_steps_into_foreign_code_are_told(void **state)
     buffer_fini(&steps);
 }
 
-static void two_plugins_of_one_name_are_told_by_file(void **state)
-{
-    workshop *self = *state;
-    plugin *both[2];
-
-    both[0] = load(self, workshop_compile(self, "a.so", PLUGIN_FLAGS, PLUGIN_SOURCE), NULL);
-    assert_int_equal(plugin_check_names(both, 1, &self->problem), CSGI_OK);
-    both[1] = load(self, workshop_compile(self, "b.so", PLUGIN_FLAGS, PLUGIN_SOURCE), NULL);
-    assert_int_equal(plugin_check_names(both, 2, &self->problem), CSGI_EFAIL);
-    expect_part(&self->problem, "b.so: is named \"sample\", as is ");
-    expect_part(&self->problem, "/a.so: plugin names are unique");
-    plugin_release(both[0]);
-    plugin_release(both[1]);
-}
-
 static void no_memory_is_an_error_and_leaks_nothing(void **state)
 {
     workshop *self = *state;
@@ -233,7 +215,6 @@ int main(void)
         TEST(what_cannot_be_linked_is_told_by_name),
         TEST(a_fault_of_the_descriptor_names_the_file),
         TEST(the_steps_into_foreign_code_are_told),
-        TEST(two_plugins_of_one_name_are_told_by_file),
         TEST(no_memory_is_an_error_and_leaks_nothing),
     };
 
