@@ -155,6 +155,11 @@ static void on_response(void *arg, csgi_status status, const memory_response *re
     task_wake(&self->wait, status);
 }
 
+static uint64_t later(uint64_t now_ms, uint64_t delay_ms)
+{
+    return delay_ms > UINT64_MAX - now_ms ? UINT64_MAX : now_ms + delay_ms;
+}
+
 static void watch(in_process *self)
 {
     uint64_t now_ms = loop_now_ms(self->loop);
@@ -242,8 +247,8 @@ csgi_status in_process_fetch(app_set *set, arena *into, const csgi_client_reques
     asked.query_string = to.query;
     asked.max_response_body = max_size < SIZE_MAX ? (size_t)max_size : SIZE_MAX;
     self.read_ms = request->read_timeout_ms ? request->read_timeout_ms : READ_TIMEOUT_MS;
-    self.due_ms = loop_now_ms(set->loop) +
-                  (request->total_timeout_ms ? request->total_timeout_ms : TOTAL_TIMEOUT_MS);
+    self.due_ms = later(loop_now_ms(set->loop),
+                        request->total_timeout_ms ? request->total_timeout_ms : TOTAL_TIMEOUT_MS);
     status = ask(&self, app, &asked, depth);
     if (status != CSGI_OK) return explain(status, to.name, why);
     *response = self.response;

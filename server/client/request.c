@@ -69,18 +69,37 @@ static csgi_status check_method(const csgi_client_request *self, request_facts *
     return CSGI_OK;
 }
 
+static bool is_null(csgi_str text)
+{
+    return !text.ptr && text.len;
+}
+
+/* What claims to have bytes and has none; NULL: nothing does. */
+static const char *find_null(const csgi_client_request *self)
+{
+    if (is_null(self->method)) return "method";
+    if (is_null(self->body)) return "body";
+    if (self->headers.count && !self->headers.items) return "array of headers";
+    for (size_t i = 0; i < self->headers.count; i++) {
+        if (is_null(self->headers.items[i].name)) return "header name";
+        if (is_null(self->headers.items[i].value)) return "header value";
+    }
+    return NULL;
+}
+
 csgi_status request_check(const csgi_client_request *self, request_facts *out, buffer *why)
 {
     request_facts facts = { .is_head = false };
+    const char *null;
     csgi_status status;
 
     if (!CSGI_HAS(self, csgi_client_request, max_response_size)) {
         buffer_printf(why, "the request's size is %u, not sizeof(csgi_client_request)", self->size);
         return CSGI_EINVAL;
     }
-    if ((self->headers.count && !self->headers.items) || (self->body.len && !self->body.ptr)) {
-        buffer_printf(why, "the request's %s is a null pointer",
-                      self->headers.items ? "body" : "headers or body");
+    null = find_null(self);
+    if (null) {
+        buffer_printf(why, "the request's %s is a null pointer with a length", null);
         return CSGI_EINVAL;
     }
     status = check_method(self, &facts, why);

@@ -280,6 +280,8 @@ static void the_total_timeout_counts_from_the_call(void **state)
     asked.total_timeout_ms = 50;
     get_front(&f, "app:back/steady");
     assert_int_equal(fetched, CSGI_ETIMEDOUT);
+    asked.total_timeout_ms = UINT64_MAX;
+    assert_string_equal(get_front(&f, "app:back/steady").body, "......");
     fixture_close(&f);
 }
 

@@ -170,6 +170,8 @@ static void line_ends_and_nul_in_a_field_are_refused(void **state)
 
 static void a_struct_that_is_too_small_and_null_pointers_are_refused(void **state)
 {
+    const csgi_str no_bytes = { NULL, 1 };
+    csgi_field field = { .name = CSGI_STR("X-A") };
     csgi_client_request request = asking("GET");
 
     (void)state;
@@ -180,7 +182,16 @@ static void a_struct_that_is_too_small_and_null_pointers_are_refused(void **stat
     assert_refused(&request, "null pointer");
     request = asking("GET");
     request.body.len = 1;
-    assert_refused(&request, "null pointer");
+    assert_refused(&request, "body is a null pointer");
+    request = asking("GET");
+    request.method = no_bytes;
+    assert_refused(&request, "method is a null pointer");
+    request = asking("GET");
+    request.headers = (csgi_fields){ &field, 1 };
+    field.value = no_bytes;
+    assert_refused(&request, "header value is a null pointer");
+    field.name = no_bytes;
+    assert_refused(&request, "header name is a null pointer");
 }
 
 int main(void)
