@@ -8,7 +8,6 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "base/suggest.h"
-#include "config/options.h"
 #include "worker/worker.h"
 
 static const struct {
@@ -18,22 +17,6 @@ static const struct {
     { "run", "serve plugins", command_run },
     { "check", "say whether plugin files would load, and exactly why not", command_check },
 };
-
-void print_version(void)
-{
-    printf("capricorn %s (CSGI %u.%u)\n", CAPRICORN_VERSION, CSGI_ABI_MAJOR, CSGI_ABI_MINOR);
-}
-
-void print_usage(const char *usage, int with_options)
-{
-    buffer text = { 0 };
-
-    fputs(usage, stdout);
-    if (with_options && options_print_help(&text) == CSGI_OK)
-        printf("\nOptions (a flag beats the environment beats the default):\n%.*s",
-               STR_ARG(buffer_str(&text)));
-    buffer_fini(&text);
-}
 
 static void print_commands(FILE *to)
 {

@@ -40,6 +40,7 @@ def test_help_of_run_lists_every_option_with_its_default():
 def test_help_of_check_says_its_exit_statuses():
     result = run("check", "--help")
     assert result.returncode == 0 and "FILE.so" in result.stdout
+    assert re.search("Exit status: 0 .*1 .*2 ", result.stdout)
 
 
 def test_version_is_one_line():
@@ -205,7 +206,16 @@ def test_check_of_several_files_reports_each(tmp_path):
 
 
 def test_check_without_a_file_is_a_usage_error():
-    assert run("check").returncode == 2
+    result = run("check")
+    assert result.returncode == 2 and result.stdout == ""
+    assert "no file" in result.stderr
+
+
+@pytest.mark.parametrize("command", ("run", "check"))
+def test_a_wrong_variable_of_the_environment_is_a_usage_error(command):
+    result = run(command, plugin("tasks"), environment={"CAPRICORN_PORT": "http"})
+    assert result.returncode == 2 and result.stdout == ""
+    assert "CAPRICORN_PORT" in result.stderr and f"capricorn {command} --help" in result.stderr
 
 
 # ---- signals ----
