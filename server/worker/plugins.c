@@ -39,6 +39,7 @@ static csgi_status config_path(const char *file, buffer *out)
 static csgi_status read_config(const char *path, buffer *text, buffer *problem)
 {
     FILE *file = fopen(path, "re");
+    csgi_status status;
     size_t count;
 
     if (!file && errno == ENOENT) return buffer_append(text, "{}", 2);
@@ -47,8 +48,8 @@ static csgi_status read_config(const char *path, buffer *text, buffer *problem)
         return CSGI_EFAIL;
     }
     do {
-        if (buffer_reserve(text, 4096) != CSGI_OK) break;
-        count = fread(text->bytes + text->len, 1, 4096, file);
+        status = buffer_reserve(text, 4096);
+        count = status == CSGI_OK ? fread(text->bytes + text->len, 1, 4096, file) : 0;
         text->len += count;
     } while (count > 0 && text->len <= CONFIG_MAX_BYTES);
     if (ferror(file)) buffer_printf(problem, "%s: cannot be read: %s", path, strerror(errno));
@@ -56,7 +57,7 @@ static csgi_status read_config(const char *path, buffer *text, buffer *problem)
         buffer_printf(problem, "%s: a configuration of more than %zu bytes", path,
                       CONFIG_MAX_BYTES);
     fclose(file);
-    return problem->len ? CSGI_EFAIL : CSGI_OK;
+    return problem->len ? CSGI_EFAIL : status;
 }
 
 csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buffer *problem)
@@ -77,8 +78,9 @@ csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buf
     return status;
 }
 
-csgi_status plugins_load_file(app_set *apps, const server_options *options, const char *file,
-                              buffer *description, buffer *problem)
+/* Loads one file and makes its app. On failure *problem is a sentence. */
+static csgi_status load_file(app_set *apps, const server_options *options, const char *file,
+                             buffer *problem)
 {
     plugin_rules rules = { options->insecure_plugins, on_load_step, (void *)(uintptr_t)file };
     plugin *loaded;
@@ -88,9 +90,10 @@ csgi_status plugins_load_file(app_set *apps, const server_options *options, cons
         const csgi_plugin *it = &loaded->descriptor;
 
         status = plugins_add_app(apps, file, loaded, problem);
-        buffer_printf(description, "%.*s %.*s from %s (CSGI %u.%u, generation 1, %zu endpoint%s)",
-                      STR_ARG(it->name), STR_ARG(it->version), file, it->abi_major, it->abi_minor,
-                      it->endpoint_count, it->endpoint_count == 1 ? "" : "s");
+        if (status == CSGI_OK)
+            log_info("Loaded %.*s %.*s from %s (CSGI %u.%u, generation 1, %zu endpoint%s)",
+                     STR_ARG(it->name), STR_ARG(it->version), file, it->abi_major, it->abi_minor,
+                     it->endpoint_count, it->endpoint_count == 1 ? "" : "s");
         plugin_release(loaded);
     }
     crash_set_step(STR(""), NULL);
@@ -105,15 +108,12 @@ csgi_status plugins_load_files(app_set *apps, const server_options *options, cha
     csgi_status result = CSGI_OK;
 
     for (size_t i = 0; i < file_count; i++) {
-        buffer description = { 0 }, problem = { 0 };
+        buffer problem = { 0 };
 
-        if (plugins_load_file(apps, options, files[i], &description, &problem) == CSGI_OK) {
-            log_info("Loaded %.*s", STR_ARG(buffer_str(&description)));
-        } else {
+        if (load_file(apps, options, files[i], &problem) != CSGI_OK) {
             log_error("%.*s", STR_ARG(buffer_str(&problem)));
             result = CSGI_EFAIL;
         }
-        buffer_fini(&description);
         buffer_fini(&problem);
     }
     return result;
@@ -127,7 +127,7 @@ csgi_status plugins_load_directory(app_set *apps, const server_options *options)
     csgi_status status = plugin_directory_list(options->plugin_dir, &files, &count, &problem);
 
     if (status != CSGI_OK) {
-        log_error("%.*s", STR_ARG(buffer_str(&problem)));
+        if (problem.len) log_error("%.*s", STR_ARG(buffer_str(&problem)));
         buffer_fini(&problem);
         return status;
     }

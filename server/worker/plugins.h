@@ -11,12 +11,8 @@
  * when there was one. */
 csgi_status plugins_load_files(app_set *apps, const server_options *options, char **files,
                                size_t file_count);
-/* Likewise every plugin of options->plugin_dir. */
+/* Likewise every plugin of options->plugin_dir. CSGI_ENOMEM too, which is not logged. */
 csgi_status plugins_load_directory(app_set *apps, const server_options *options);
-/* Loads one file and makes its app; *problem is a sentence. What is loaded is described in *loaded
- * ("weather 1.0.0 from ..."). */
-csgi_status plugins_load_file(app_set *apps, const server_options *options, const char *file,
-                              buffer *loaded, buffer *problem);
 /* Makes an app of a loaded plugin, with the configuration beside its file; *problem is a sentence.
  */
 csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buffer *problem);

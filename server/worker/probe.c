@@ -154,25 +154,42 @@ static void report_no_verdict(const char *file, int wait_status, bool timed_out,
                       file, step, WEXITSTATUS(wait_status));
 }
 
-/* Starts the child and waits for it. */
-static bool run_probe(const server_options *options, const char *file, buffer *report)
+/* Starts the child, which writes its verdict to *from. -1: it cannot be started. */
+static pid_t start_child(const server_options *options, const char *file, int *from)
 {
-    buffer verdict = { 0 };
-    bool timed_out, would_load;
-    int fds[2], wait_status = 0;
+    int fds[2];
     pid_t child;
 
-    if (pipe(fds) != 0) return false;
+    if (pipe(fds) != 0) return -1;
     child = fork();
     if (child == 0) {
         close(fds[0]);
         run_child(options, file, fds[1]);
     }
     close(fds[1]);
-    timed_out = child > 0 && !read_verdict(fds[0], &verdict);
-    close(fds[0]);
+    if (child < 0)
+        close(fds[0]);
+    else
+        *from = fds[0];
+    return child;
+}
+
+/* Tries the file in a child and waits for its end. */
+static bool run_probe(const server_options *options, const char *file, buffer *report)
+{
+    buffer verdict = { 0 };
+    bool timed_out, would_load;
+    int from, wait_status = 0;
+    pid_t child = start_child(options, file, &from);
+
+    if (child < 0) {
+        buffer_printf(report, "%s: no process to try it in: %s\n", file, strerror(errno));
+        return false;
+    }
+    timed_out = !read_verdict(from, &verdict);
+    close(from);
     if (timed_out) kill(child, SIGKILL);
-    while (child > 0 && waitpid(child, &wait_status, 0) < 0 && errno == EINTR)
+    while (waitpid(child, &wait_status, 0) < 0 && errno == EINTR)
         continue;
     would_load = verdict.len > 0 && verdict.bytes[0] == '+';
     if (verdict.len > 0)

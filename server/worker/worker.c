@@ -15,10 +15,10 @@
 #include "worker/plugins.h"
 #include "worker/server_url.h"
 
-#define CUT_AFTER_MS                                                                              \
-    1000u /* cancelled calls may still say goodbye for this long before their connections are cut \
-           */
-#define LEAVE_AFTER_MS 5000u /* and for this long before the process leaves without them */
+/* Cancelled calls may still say goodbye for this long before their connections are cut, */
+#define CUT_AFTER_MS 1000u
+/* and for this long before the process leaves without them. */
+#define LEAVE_AFTER_MS 5000u
 
 typedef enum stage {
     STAGE_STARTING,
@@ -77,19 +77,17 @@ static void end_apps(worker *self)
     app_set_shutdown(self->apps, on_apps_ended, self);
 }
 
-/* No call and no connection is left. */
-static void on_idle(void *arg)
+static void on_no_calls(void *arg)
 {
-    worker *self = arg;
-
-    if (session_set_count(self->sessions) == 0 && app_set_running(self->apps) == 0) end_apps(self);
+    end_apps(arg);
 }
 
+/* Nobody connects any more; calls may outlive their connections. */
 static void on_no_sessions(void *arg)
 {
     worker *self = arg;
 
-    app_set_when_idle(self->apps, on_idle, self);
+    app_set_when_idle(self->apps, on_no_calls, self);
 }
 
 static void cancel_calls(worker *self)

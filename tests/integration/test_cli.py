@@ -205,6 +205,13 @@ def test_check_of_several_files_reports_each(tmp_path):
     assert "tasks" in result.stdout and "scope" in result.stdout
 
 
+def test_check_that_cannot_start_a_process_says_so():
+    result = subprocess.run(["sh", "-c", 'ulimit -n 4; exec "$0" check "$1"', BINARY,
+                             plugin("tasks")], capture_output=True, text=True, timeout=seconds(30))
+    assert result.returncode == 1
+    assert re.search(r"tasks\.so: no process to try it in: .+\n", result.stderr)
+
+
 def test_check_without_a_file_is_a_usage_error():
     result = run("check")
     assert result.returncode == 2 and result.stdout == ""
