@@ -304,8 +304,12 @@ def test_0_10_a_second_receiver_is_told_that_it_is_busy(server):
 
 
 def test_0_10_sends_of_several_tasks_go_out_in_call_order(server):
-    size = 1 << 20
-    response = server.get(f"/order?n={size}")
+    size = 8 << 20  # more than the kernel takes: the first must wait while the others call
+    with server.connect(receive_buffer=65536) as connection:
+        connection.send_request("GET", f"/order?n={size}")
+        head = connection.read_head()
+        assert server.get("/sleep?ms=50").text == "slept"
+        response = connection.read_body(head)
     assert response.body == b"a" * size + b"b" * size + b"c" * size + b"end"
 
 
