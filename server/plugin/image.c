@@ -346,13 +346,13 @@ static csgi_status count_symbols(image *self, uint64_t *count)
     if (status != CSGI_OK) return status;
     if (gnu) return count_gnu_hash(self, offset, count);
     status = read_into(self, offset, words, sizeof(words));
-    *count = words[1]; /* one chain entry a symbol */
+    if (status == CSGI_OK) *count = words[1]; /* one chain entry a symbol */
     return status;
 }
 
 csgi_status image_read_symbols(image *self)
 {
-    uint64_t offset, count;
+    uint64_t offset = 0, count = 0;
     csgi_status status = read_dynamic(self);
 
     if (status != CSGI_OK) return status;

@@ -36,7 +36,8 @@ static void on_response(void *owner, exchange *request)
 {
     const session *self = owner;
     const address *peer = request->client;
-    bool is_ipv6 = str_find_char(str_from(peer->host), ':') < strlen(peer->host);
+    csgi_str host = str_from(peer->host);
+    bool is_ipv6 = str_find_char(host, ':') < host.len;
     char port[16] = "";
 
     if (!self->set->options.access_log) return;
