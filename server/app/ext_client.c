@@ -9,7 +9,8 @@
 static csgi_status fetch_any(const instance *self, arena *into, const csgi_client_request *request,
                              const csgi_client_response **response, buffer *why)
 {
-    if (!into || !request || !response || request->size < sizeof *request || !request->url.ptr) {
+    if (!into || !request || !response || !CSGI_HAS(request, csgi_client_request, url) ||
+        !request->url.ptr) {
         buffer_printf(why, "fetch: the arena, the response, the request or its url is missing, or "
                            "the request's size is not set");
         return CSGI_EINVAL;

@@ -10,10 +10,6 @@
 #include "client/request.h"
 #include "exchange/memory_wire.h"
 
-#define READ_TIMEOUT_MS   5000u
-#define TOTAL_TIMEOUT_MS  30000u
-#define MAX_RESPONSE_SIZE ((uint64_t)16 << 20)
-
 typedef struct app_url {
     csgi_str name, path, query;
 } app_url;
@@ -93,20 +89,16 @@ static unsigned current_depth(const app_set *set)
 
 /* The caller's headers, with those that a connection would have brought. */
 static csgi_status make_headers(arena *into, const csgi_client_request *request, const app_url *to,
-                                csgi_fields *out, buffer *why)
+                                bool has_length, csgi_fields *out)
 {
     size_t count = request->headers.count;
-    request_facts facts;
-    csgi_field *fields;
-    csgi_status status = request_check(request, &facts, why);
+    csgi_field *fields = arena_alloc(into, (count + 2) * sizeof *fields, _Alignof(csgi_field));
 
-    if (status != CSGI_OK) return status;
-    fields = arena_alloc(into, (count + 2) * sizeof *fields, _Alignof(csgi_field));
     if (!fields) return CSGI_ENOMEM;
     fields[0] = (csgi_field){ STR("host"), to->name, 0, 0 };
     if (count) memcpy(fields + 1, request->headers.items, count * sizeof *fields);
     *out = (csgi_fields){ fields, count + 1 };
-    if (!facts.has_length) return CSGI_OK;
+    if (!has_length) return CSGI_OK;
     fields[count + 1] =
         (csgi_field){ STR("content-length"), arena_printf(into, "%zu", request->body.len), 0, 0 };
     if (!fields[count + 1].value.ptr) return CSGI_ENOMEM;
@@ -153,11 +145,6 @@ static void on_response(void *arg, csgi_status status, const memory_response *re
     memory_call_free(self->call);
     self->call = NULL;
     task_wake(&self->wait, status);
-}
-
-static uint64_t later(uint64_t now_ms, uint64_t delay_ms)
-{
-    return delay_ms > UINT64_MAX - now_ms ? UINT64_MAX : now_ms + delay_ms;
 }
 
 static void watch(in_process *self)
@@ -226,13 +213,14 @@ csgi_status in_process_fetch(app_set *set, arena *into, const csgi_client_reques
                              const csgi_client_response **response, buffer *why)
 {
     in_process self = { .loop = set->loop, .arena = into };
-    memory_request asked = { .method = request->method, .body = request->body };
+    memory_request asked;
+    request_facts facts;
     app_url to;
     instance *app;
     unsigned depth = current_depth(set) + 1;
-    uint64_t max_size = request->max_response_size ? request->max_response_size : MAX_RESPONSE_SIZE;
-    csgi_status status = parse_url(request->url, &to, why);
+    csgi_status status = request_check(request, &facts, why);
 
+    if (status == CSGI_OK) status = parse_url(request->url, &to, why);
     if (status != CSGI_OK) return status;
     app = find_app(set, to.name, why);
     if (!app) return CSGI_EUNREACH;
@@ -241,15 +229,18 @@ csgi_status in_process_fetch(app_set *set, arena *into, const csgi_client_reques
                       STR_ARG(to.name), APP_CALL_MAX_DEPTH);
         return CSGI_ELIMIT;
     }
-    status = make_headers(into, request, &to, &asked.headers, why);
-    if (status != CSGI_OK) return status;
-    asked.raw_path = to.path;
-    asked.query_string = to.query;
-    asked.max_response_body = max_size < SIZE_MAX ? (size_t)max_size : SIZE_MAX;
-    self.read_ms = request->read_timeout_ms ? request->read_timeout_ms : READ_TIMEOUT_MS;
-    self.due_ms = later(loop_now_ms(set->loop),
-                        request->total_timeout_ms ? request->total_timeout_ms : TOTAL_TIMEOUT_MS);
-    status = ask(&self, app, &asked, depth);
+    asked = (memory_request){
+        .method = facts.method,
+        .raw_path = to.path,
+        .query_string = to.query,
+        .body = request->body,
+        .max_response_body =
+            facts.max_response_size < SIZE_MAX ? (size_t)facts.max_response_size : SIZE_MAX,
+    };
+    self.read_ms = facts.read_timeout_ms;
+    self.due_ms = request_due_ms(loop_now_ms(set->loop), facts.total_timeout_ms);
+    status = make_headers(into, request, &to, facts.has_length, &asked.headers);
+    if (status == CSGI_OK) status = ask(&self, app, &asked, depth);
     if (status != CSGI_OK) return explain(status, to.name, why);
     *response = self.response;
     return CSGI_OK;

@@ -14,10 +14,6 @@
 #include "client/request.h"
 #include "loop/task.h"
 
-#define CONNECT_TIMEOUT_MS  5000u
-#define READ_TIMEOUT_MS     5000u
-#define TOTAL_TIMEOUT_MS    30000u
-#define MAX_RESPONSE_SIZE   ((uint64_t)16 << 20)
 #define IDLE_MS             30000u
 #define MAX_IDLE_PER_ORIGIN 1024u
 
@@ -36,7 +32,6 @@ typedef struct fetch {
     const csgi_client_request *request;
     buffer *why;
     size_t why_start; /* what stood in it before the call stays */
-    uint64_t connect_ms, read_ms, total_ms;
     uint64_t total_due_ms;
     url url;
     request_facts facts;
@@ -54,16 +49,6 @@ typedef struct fetch {
 } fetch;
 
 /* ---- waiting ---- */
-
-static uint64_t or_default(uint64_t value, uint64_t when_zero)
-{
-    return value ? value : when_zero;
-}
-
-static uint64_t later(uint64_t now_ms, uint64_t delay_ms)
-{
-    return delay_ms > UINT64_MAX - now_ms ? UINT64_MAX : now_ms + delay_ms;
-}
 
 static uint64_t earlier_of(uint64_t a, uint64_t b)
 {
@@ -133,7 +118,7 @@ static bool out_of_time(const fetch *self)
 static csgi_status explain_total(fetch *self)
 {
     return explain(self, CSGI_ETIMEDOUT, "not done within %" PRIu64 " ms (total timeout)",
-                   self->total_ms);
+                   self->facts.total_timeout_ms);
 }
 
 /* ---- finding a server ---- */
@@ -173,7 +158,7 @@ static csgi_status resolve(fetch *self, uint64_t due_ms)
     if (status == CSGI_ETIMEDOUT) {
         if (out_of_time(self)) return explain_total(self);
         return explain(self, status, "the name '%s' did not resolve within %" PRIu64 " ms",
-                       self->url.host, self->connect_ms);
+                       self->url.host, self->facts.connect_timeout_ms);
     }
     return status;
 }
@@ -239,19 +224,21 @@ static csgi_status connect_any(fetch *self, uint64_t due_ms)
         uint64_t left_ms = due_ms > now_ms ? due_ms - now_ms : 0;
 
         status = connect_to(self, &self->addresses[i],
-                            later(now_ms, left_ms / (self->address_count - i)));
+                            request_due_ms(now_ms, left_ms / (self->address_count - i)));
         if (status != CSGI_EUNREACH && status != CSGI_ETIMEDOUT) return status;
         if (status == CSGI_ETIMEDOUT && out_of_time(self)) return explain_total(self);
     }
     if (status == CSGI_EUNREACH) return explain(self, status, "%s", self->reason);
-    return explain(self, status, "no connection within %" PRIu64 " ms", self->connect_ms);
+    return explain(self, status, "no connection within %" PRIu64 " ms",
+                   self->facts.connect_timeout_ms);
 }
 
 /* A fresh connection. [suspends] */
 static csgi_status open_connection(fetch *self, connection **out)
 {
     uint64_t due_ms =
-        earlier_of(later(loop_now_ms(self->loop), self->connect_ms), self->total_due_ms);
+        earlier_of(request_due_ms(loop_now_ms(self->loop), self->facts.connect_timeout_ms),
+                   self->total_due_ms);
     csgi_status status = find_addresses(self, due_ms);
 
     if (status == CSGI_OK) status = connect_any(self, due_ms);
@@ -267,7 +254,8 @@ static uint64_t reading_due_ms(const fetch *self)
 {
     bool waiting = self->talk.answered || connection_queued(self->connection) == 0;
 
-    return waiting ? later(loop_now_ms(self->loop), self->read_ms) : UINT64_MAX;
+    return waiting ? request_due_ms(loop_now_ms(self->loop), self->facts.read_timeout_ms)
+                   : UINT64_MAX;
 }
 
 static void on_progress(conversation *talk)
@@ -289,9 +277,10 @@ static csgi_status explain_silence(fetch *self)
 {
     if (out_of_time(self)) return explain_total(self);
     if (!self->talk.answered)
-        return explain(self, CSGI_ETIMEDOUT, "no answer within %" PRIu64 " ms", self->read_ms);
+        return explain(self, CSGI_ETIMEDOUT, "no answer within %" PRIu64 " ms",
+                       self->facts.read_timeout_ms);
     return explain(self, CSGI_ETIMEDOUT, "the response went no further within %" PRIu64 " ms",
-                   self->read_ms);
+                   self->facts.read_timeout_ms);
 }
 
 /* Sends the request on the connection and waits for the answer. *dead: it was not answered, and
@@ -308,8 +297,7 @@ static csgi_status talk_on(fetch *self, connection *on, bool *dead)
         return explain(self, CSGI_EINVAL, "the request's head is larger than 64 KiB");
     }
     status = connection_talk(on, &self->talk, head, self->request->body, self->arena,
-                             self->facts.is_head,
-                             or_default(self->request->max_response_size, MAX_RESPONSE_SIZE));
+                             self->facts.is_head, self->facts.max_response_size);
     if (status == CSGI_EDISCONNECTED) {
         *dead = true;
         return explain(self, CSGI_EPROTO, "the connection was closed without an answer");
@@ -391,10 +379,7 @@ static csgi_status fetch_prepare(fetch *self)
         buffer_printf(self->why, "cannot fetch '%.*s': %s", STR_ARG(self->request->url), wrong);
         return CSGI_EINVAL;
     }
-    self->connect_ms = or_default(self->request->connect_timeout_ms, CONNECT_TIMEOUT_MS);
-    self->read_ms = or_default(self->request->read_timeout_ms, READ_TIMEOUT_MS);
-    self->total_ms = or_default(self->request->total_timeout_ms, TOTAL_TIMEOUT_MS);
-    self->total_due_ms = later(now_ms, self->total_ms);
+    self->total_due_ms = request_due_ms(now_ms, self->facts.total_timeout_ms);
     timer_init(&self->limit, on_limit);
     self->talk = (conversation){ .on_progress = on_progress,
                                  .on_settled = on_settled,

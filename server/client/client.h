@@ -23,16 +23,17 @@ typedef struct client_counts {
     size_t connections, idle, requests;
 } client_counts;
 
-client *client_new(loop *loop, const client_options *options); /* NULL: no memory */
+/* options NULL: all defaults. NULL: no memory. */
+client *client_new(loop *loop, const client_options *options);
 /* Closes idle connections and gives the memory back when the last busy one has gone; no new fetch.
  */
 void client_close(client *self);
 client_counts client_get_counts(const client *self);
 
 /* As csgi_client_extension.fetch for http and http+unix URLs; on failure *why is a sentence that
- * names the URL's origin. CSGI_ESTATE: after client_close. A request that is not idempotent
- * (RFC 9110 section 9.2.2: POST, PATCH) is not sent twice, unless its first connection took none of
- * it. [suspends] */
+ * names the URL's origin, or what is wrong with the request. CSGI_ESTATE: after client_close. A
+ * request that is not idempotent (RFC 9110 section 9.2.2: POST, PATCH) is not sent twice, unless
+ * its first connection took none of it. [suspends] */
 csgi_status client_fetch(client *self, arena *arena, const csgi_client_request *request,
                          const csgi_client_response **response, buffer *why);
 

@@ -161,7 +161,6 @@ csgi_status connection_talk(connection *self, conversation *with, csgi_str head,
     }
     with->answered = false;
     self->with = with;
-    self->used = true;
     return CSGI_OK;
 }
 

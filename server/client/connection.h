@@ -31,7 +31,7 @@ struct connection {
     stream *stream;
     conversation *with; /* NULL: idle, or closing */
     timer idle;         /* closes it when it has lain in the pool for too long */
-    bool used, is_idle;
+    bool is_idle;
     response response;
 };
 

@@ -87,6 +87,19 @@ static const char *find_null(const csgi_client_request *self)
     return NULL;
 }
 
+static uint64_t or_default(uint64_t value, uint64_t when_zero)
+{
+    return value ? value : when_zero;
+}
+
+static void set_limits(const csgi_client_request *self, request_facts *facts)
+{
+    facts->connect_timeout_ms = or_default(self->connect_timeout_ms, REQUEST_CONNECT_TIMEOUT_MS);
+    facts->read_timeout_ms = or_default(self->read_timeout_ms, REQUEST_READ_TIMEOUT_MS);
+    facts->total_timeout_ms = or_default(self->total_timeout_ms, REQUEST_TOTAL_TIMEOUT_MS);
+    facts->max_response_size = or_default(self->max_response_size, REQUEST_MAX_RESPONSE_SIZE);
+}
+
 csgi_status request_check(const csgi_client_request *self, request_facts *out, buffer *why)
 {
     request_facts facts = { .is_head = false };
@@ -102,6 +115,7 @@ csgi_status request_check(const csgi_client_request *self, request_facts *out, b
         buffer_printf(why, "the request's %s is a null pointer with a length", null);
         return CSGI_EINVAL;
     }
+    set_limits(self, &facts);
     status = check_method(self, &facts, why);
     for (size_t i = 0; status == CSGI_OK && i < self->headers.count; i++)
         status = check_field(&self->headers.items[i], &facts, why);

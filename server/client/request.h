@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The head of an outbound request: checking what the caller gave, and the bytes of it. No I/O. */
+ * An outbound request: checking what the caller gave, its limits, and the bytes of its head. No
+ * I/O. */
 #ifndef CAPRICORN_CLIENT_REQUEST_H
 #define CAPRICORN_CLIENT_REQUEST_H
 
@@ -8,15 +9,28 @@
 #include "base/buffer.h"
 #include "client/url.h"
 
+/* The limits of a request that says 0, as csgi/ext/draft/client.h promises them. */
+#define REQUEST_CONNECT_TIMEOUT_MS 5000u
+#define REQUEST_READ_TIMEOUT_MS    5000u
+#define REQUEST_TOTAL_TIMEOUT_MS   30000u
+#define REQUEST_MAX_RESPONSE_SIZE  ((uint64_t)16 << 20)
+
 /* What the checks find out, so that it is looked at once. */
 typedef struct request_facts {
     csgi_str method;
+    uint64_t connect_timeout_ms, read_timeout_ms, total_timeout_ms;
+    uint64_t max_response_size;  /* of the body, in bytes */
     bool is_head, is_idempotent; /* RFC 9110 section 9.2.2: may be sent again unasked */
     bool has_user_agent, has_accept, has_length;
 } request_facts;
 
 /* CSGI_EINVAL: *why gets what is wrong. */
 csgi_status request_check(const csgi_client_request *self, request_facts *out, buffer *why);
+/* The time that long after now; the end of time, if there is none. */
+static inline uint64_t request_due_ms(uint64_t now_ms, uint64_t delay_ms)
+{
+    return delay_ms > UINT64_MAX - now_ms ? UINT64_MAX : now_ms + delay_ms;
+}
 /* Writes the head into the memory; its length, or 0 when it does not fit. */
 size_t request_print_head(const csgi_client_request *self, const request_facts *facts,
                           const url *to, char *memory, size_t size);

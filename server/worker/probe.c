@@ -55,7 +55,6 @@ static void describe(const plugin *loaded, const char *file, buffer *report)
 static csgi_status try_instance(plugin *loaded, const char *file, buffer *problem)
 {
     const loop_options of_loop = { 0 };
-    const client_options of_client = { 0 };
     const app_options of_apps = { .server_url = CSGI_STR("http://127.0.0.1:8000"),
                                   .host_flags = CSGI_HOST_PROBE,
                                   .on_step = on_step };
@@ -65,7 +64,7 @@ static csgi_status try_instance(plugin *loaded, const char *file, buffer *proble
     csgi_status status = loop_new(&of_loop, &events);
 
     if (status != CSGI_OK) return status;
-    outbound = client_new(events, &of_client);
+    outbound = client_new(events, NULL);
     status = outbound ? app_set_new(events, outbound, &of_apps, &apps) : CSGI_ENOMEM;
     if (status == CSGI_OK) {
         status = plugins_add_app(apps, file, loaded, problem);

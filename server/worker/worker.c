@@ -218,13 +218,12 @@ static csgi_status make_loop(worker *self)
 {
     const loop_options of_loop = { .stack_size = self->options->stack_size,
                                    .stall_threshold_ms = self->options->stall_threshold_ms };
-    const client_options of_client = { 0 };
     csgi_status status = loop_new(&of_loop, &self->loop);
 
     if (status != CSGI_OK) return status;
     timer_init(&self->patience, on_patience_over);
     loop_set_round_end(self->loop, log_flush);
-    self->client = client_new(self->loop, &of_client);
+    self->client = client_new(self->loop, NULL);
     return self->client ? CSGI_OK : CSGI_ENOMEM;
 }
 
