@@ -108,28 +108,27 @@ static csgi_status read_into(image *self, uint64_t offset, void *out, size_t len
     return status;
 }
 
-/* Reads count elements onto the heap, and a zero byte behind them. */
-static csgi_status read_table(image *self, uint64_t offset, uint64_t count, size_t element,
-                              void *out)
+/* Reads count elements onto the heap, and a zero byte behind them. NULL: *status says why. */
+static void *read_table(image *self, uint64_t offset, uint64_t count, size_t element,
+                        csgi_status *status)
 {
     uint64_t len;
-    csgi_status status;
     char *table;
 
-    if (__builtin_mul_overflow(count, element, &len) || len > TABLE_MAX_BYTES)
-        return image_refuse(self, "is garbled: one of its tables has no sane size; build it again");
-    status = check_extent(self, offset, len);
-    if (status != CSGI_OK) return status;
-    table = malloc((size_t)len + 1);
-    if (!table) return CSGI_ENOMEM;
-    status = read_into(self, offset, table, (size_t)len);
-    if (status != CSGI_OK) {
-        free(table);
-        return status;
+    if (__builtin_mul_overflow(count, element, &len) || len > TABLE_MAX_BYTES) {
+        *status = image_refuse(self, "is garbled: one of its tables has no sane size; build it "
+                                     "again");
+        return NULL;
     }
-    table[len] = '\0';
-    memcpy(out, &table, sizeof(table));
-    return CSGI_OK;
+    *status = check_extent(self, offset, len);
+    if (*status != CSGI_OK) return NULL;
+    table = calloc(1, (size_t)len + 1);
+    *status = table ? read_into(self, offset, table, (size_t)len) : CSGI_ENOMEM;
+    if (*status != CSGI_OK) {
+        free(table);
+        return NULL;
+    }
+    return table;
 }
 
 /* ---- the header ---- */
@@ -209,11 +208,12 @@ static csgi_status check_header(image *self)
 static csgi_status check_sections(image *self)
 {
     const ElfW(Ehdr) *header = &self->header;
-    ElfW(Shdr) *sections = NULL;
+    ElfW(Shdr) * sections;
     csgi_status status;
 
     if (header->e_shoff == 0 || header->e_shentsize != sizeof(*sections)) return CSGI_OK;
-    status = read_table(self, header->e_shoff, header->e_shnum, sizeof(*sections), &sections);
+    sections = read_table(self, header->e_shoff, header->e_shnum, sizeof(*sections), &status);
+    if (!sections) return status;
     for (size_t i = 0; status == CSGI_OK && i < header->e_shnum; i++) {
         if (sections[i].sh_type == SHT_NOBITS || sections[i].sh_type == SHT_NULL) continue;
         status = check_extent(self, sections[i].sh_offset, sections[i].sh_size);
@@ -241,8 +241,8 @@ csgi_status image_open(image *self, const char *file, buffer *problem)
     if (status == CSGI_OK) status = read_into(self, 0, &self->header, sizeof(self->header));
     if (status == CSGI_OK) status = check_header(self);
     if (status == CSGI_OK)
-        status = read_table(self, self->header.e_phoff, self->header.e_phnum, sizeof(ElfW(Phdr)),
-                            &self->segments);
+        self->segments = read_table(self, self->header.e_phoff, self->header.e_phnum,
+                                    sizeof(ElfW(Phdr)), &status);
     if (status == CSGI_OK) status = check_segments(self);
     if (status == CSGI_OK) status = check_sections(self);
     return status;
@@ -293,11 +293,13 @@ static csgi_status read_dynamic(image *self)
 {
     for (size_t i = 0; i < self->header.e_phnum; i++) {
         const ElfW(Phdr) *segment = &self->segments[i];
+        csgi_status status;
 
         if (segment->p_type != PT_DYNAMIC) continue;
         self->dynamic_count = (size_t)(segment->p_filesz / sizeof(ElfW(Dyn)));
-        return read_table(self, segment->p_offset, self->dynamic_count, sizeof(ElfW(Dyn)),
-                          &self->dynamic);
+        self->dynamic =
+            read_table(self, segment->p_offset, self->dynamic_count, sizeof(ElfW(Dyn)), &status);
+        return status;
     }
     return image_refuse(self, "has no dynamic section, expected a shared object: link it with "
                               "\"gcc -shared\"");
@@ -309,19 +311,20 @@ static csgi_status count_gnu_hash(image *self, uint64_t offset, uint64_t *count)
     struct {
         uint32_t bucket_count, first_symbol, bloom_words, bloom_shift;
     } head;
-    uint32_t *buckets = NULL, last = 0, link = 0;
+    uint32_t *buckets, last = 0, link = 0;
     csgi_status status = read_into(self, offset, &head, sizeof(head));
     uint64_t at = offset + sizeof(head);
 
     if (status != CSGI_OK) return status;
     at += (uint64_t)head.bloom_words * sizeof(ElfW(Addr));
-    status = read_table(self, at, head.bucket_count, sizeof(*buckets), &buckets);
-    for (uint32_t i = 0; status == CSGI_OK && i < head.bucket_count; i++) {
+    buckets = read_table(self, at, head.bucket_count, sizeof(*buckets), &status);
+    if (!buckets) return status;
+    for (uint32_t i = 0; i < head.bucket_count; i++) {
         if (buckets[i] > last) last = buckets[i];
     }
     free(buckets);
     *count = head.first_symbol;
-    if (status != CSGI_OK || last < head.first_symbol) return status;
+    if (last < head.first_symbol) return CSGI_OK;
     at += (uint64_t)head.bucket_count * sizeof(*buckets);
     for (uint32_t steps = 0; status == CSGI_OK && !(link & 1); steps++, last++) {
         if (steps == CHAIN_MAX_LENGTH)
@@ -358,14 +361,14 @@ csgi_status image_read_symbols(image *self)
     if (status != CSGI_OK) return status;
     if (image_dynamic(self, DT_STRTAB) == 0 || image_dynamic(self, DT_SYMTAB) == 0) return CSGI_OK;
     status = find_offset(self, image_dynamic(self, DT_STRTAB), &offset);
-    if (status == CSGI_OK)
-        status = read_table(self, offset, image_dynamic(self, DT_STRSZ), 1, &self->strings);
     if (status != CSGI_OK) return status;
+    self->strings = read_table(self, offset, image_dynamic(self, DT_STRSZ), 1, &status);
+    if (!self->strings) return status;
     self->strings_len = (size_t)image_dynamic(self, DT_STRSZ);
     status = count_symbols(self, &count);
     if (status == CSGI_OK) status = find_offset(self, image_dynamic(self, DT_SYMTAB), &offset);
-    if (status == CSGI_OK)
-        status = read_table(self, offset, count, sizeof(ElfW(Sym)), &self->symbols);
-    if (status == CSGI_OK) self->symbol_count = (size_t)count;
+    if (status != CSGI_OK) return status;
+    self->symbols = read_table(self, offset, count, sizeof(ElfW(Sym)), &status);
+    if (self->symbols) self->symbol_count = (size_t)count;
     return status;
 }
