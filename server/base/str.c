@@ -18,6 +18,17 @@ bool str_starts_with(csgi_str text, csgi_str prefix)
     return text.len >= prefix.len && str_eq((csgi_str){ text.ptr, prefix.len }, prefix);
 }
 
+bool str_starts_with_nocase(csgi_str text, csgi_str prefix)
+{
+    return str_eq_nocase(str_slice(text, 0, prefix.len), prefix);
+}
+
+void str_lower(char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        text[i] = char_lower(text[i]);
+}
+
 size_t str_find_char(csgi_str text, char c)
 {
     const char *found = text.len ? memchr(text.ptr, c, text.len) : NULL;

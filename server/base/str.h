@@ -38,6 +38,9 @@ static inline int char_hex(char c)
 /* Equal but for the case of ASCII letters. */
 bool str_eq_nocase(csgi_str a, csgi_str b);
 bool str_starts_with(csgi_str text, csgi_str prefix);
+bool str_starts_with_nocase(csgi_str text, csgi_str prefix);
+/* Makes lower case of ASCII letters, in place. */
+void str_lower(char *text, size_t len);
 /* The index of the first such byte, or text.len. */
 size_t str_find_char(csgi_str text, char c);
 /* The part from start on, at most len bytes; bounds are clipped. */

@@ -56,8 +56,7 @@ static int on_field(llhttp_t *parser, const char *at, size_t len)
         start++;
     }
     if (add_text(self, at, len)) return HPE_USER;
-    for (size_t i = start; i < self->text.len; i++)
-        self->text.bytes[i] = char_lower(self->text.bytes[i]);
+    if (start < self->text.len) str_lower(self->text.bytes + start, self->text.len - start);
     return 0;
 }
 

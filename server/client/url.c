@@ -106,11 +106,6 @@ static const char *parse_socket(csgi_str text, url *self)
     return NULL;
 }
 
-static bool has_scheme(csgi_str text, csgi_str scheme)
-{
-    return str_eq_nocase(str_slice(text, 0, scheme.len), scheme);
-}
-
 static size_t end_of_authority(csgi_str text, size_t start)
 {
     for (; start < text.len; start++) {
@@ -123,13 +118,13 @@ static size_t end_of_authority(csgi_str text, size_t start)
 
 csgi_status url_parse(csgi_str text, url *out, const char **why)
 {
-    bool is_unix = has_scheme(text, STR("http+unix://"));
+    bool is_unix = str_starts_with_nocase(text, STR("http+unix://"));
     size_t start = is_unix ? 12 : 7, end;
     url found = { .port = 0 };
     const char *wrong;
 
-    if (!is_unix && !has_scheme(text, STR("http://"))) {
-        *why = has_scheme(text, STR("https://"))
+    if (!is_unix && !str_starts_with_nocase(text, STR("http://"))) {
+        *why = str_starts_with_nocase(text, STR("https://"))
                    ? "https is not supported yet"
                    : "it begins with neither http:// nor http+unix://";
         return CSGI_EINVAL;

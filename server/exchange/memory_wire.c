@@ -50,8 +50,7 @@ static csgi_str copy_lower(arena *into, csgi_str text)
 {
     csgi_str copy = arena_copy_str(into, text);
 
-    for (size_t i = 0; copy.ptr && i < copy.len; i++)
-        ((char *)copy.ptr)[i] = char_lower(copy.ptr[i]);
+    str_lower((char *)copy.ptr, copy.len);
     return copy;
 }
 

@@ -165,13 +165,18 @@ static void on_end(http1_conn *self)
 {
     exchange *request = self->exchange;
     csgi_fields trailers;
+    csgi_status status;
 
     if (!request) { /* it was answered before its body had come */
         end_request(self);
         return;
     }
-    if (request_trailers_build(&request->arena, &self->parser, &trailers)) {
-        refuse(self, 400, "Malformed trailers");
+    status = request_trailers_build(&request->arena, &self->parser, &trailers);
+    if (status) {
+        if (status == CSGI_ENOMEM)
+            refuse(self, 503, "Service Unavailable");
+        else
+            refuse(self, 400, "Malformed trailers");
         if (self->exchange) conn_close(self);
         return;
     }

@@ -107,12 +107,6 @@ static csgi_str end_string(char *at, size_t len)
     return (csgi_str){ at, len };
 }
 
-static void lower(char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        text[i] = char_lower(text[i]);
-}
-
 static csgi_status build_fields(build *self)
 {
     const request_places *places = self->parser->places;
@@ -126,7 +120,7 @@ static csgi_status build_fields(build *self)
         csgi_str text = str_trim((csgi_str){ self->bytes + value.start, value.len });
 
         if (name.len == 0) return refuse(self, 400, "A header has no name");
-        lower(self->bytes + name.start, name.len);
+        str_lower(self->bytes + name.start, name.len);
         self->fields[i] = (csgi_field){ .name = end_string(self->bytes + name.start, name.len),
                                         .value = end_string((char *)text.ptr, text.len) };
         note_known(&self->known, &self->fields[i]);
@@ -191,11 +185,6 @@ static csgi_status set_host(build *self, csgi_str authority)
 
 /* ---- the target ---- */
 
-static bool starts_with_nocase(csgi_str text, csgi_str prefix)
-{
-    return str_eq_nocase(str_slice(text, 0, prefix.len), prefix);
-}
-
 /* Takes scheme and authority off an absolute target. */
 static csgi_status take_authority(build *self, csgi_str *target)
 {
@@ -203,9 +192,9 @@ static csgi_status take_authority(build *self, csgi_str *target)
     size_t end = 0;
     csgi_status status;
 
-    if (starts_with_nocase(*target, STR("http://")))
+    if (str_starts_with_nocase(*target, STR("http://")))
         rest = str_slice(*target, 7, SIZE_MAX);
-    else if (starts_with_nocase(*target, STR("https://")))
+    else if (str_starts_with_nocase(*target, STR("https://")))
         rest = str_slice(*target, 8, SIZE_MAX);
     else
         return refuse(self, 400, "Malformed request target");
@@ -299,7 +288,7 @@ csgi_status request_trailers_build(arena *into, const request_parser *parser, cs
 
         CHECK(value.ptr + value.len < text.ptr + text.len);
         at = (char *)value.ptr + value.len + 1;
-        lower((char *)name.ptr, name.len);
+        str_lower((char *)name.ptr, name.len);
         if (is_forbidden_trailer(name)) return CSGI_EINVAL;
         fields[i] =
             (csgi_field){ .name = name, .value = end_string((char *)trimmed.ptr, trimmed.len) };

@@ -24,6 +24,20 @@ static void token_characters_are_those_of_rfc_9110(void **state)
     assert_false(str_is_token(STR("")));
 }
 
+static void case_is_that_of_ascii_letters_alone(void **state)
+{
+    char text[] = "AbC-Z@[`{\xc3\x84";
+
+    (void)state;
+    str_lower(text, sizeof text - 1);
+    assert_string_equal(text, "abc-z@[`{\xc3\x84");
+    str_lower(NULL, 0);
+    assert_true(str_starts_with_nocase(STR("HTTP://x"), STR("http://")));
+    assert_false(str_starts_with_nocase(STR("HTTP:/"), STR("http://")));
+    assert_false(str_starts_with_nocase(STR("https://"), STR("http://")));
+    assert_true(str_starts_with_nocase(STR(""), STR("")));
+}
+
 static void field_values_have_no_control_bytes_but_tab(void **state)
 {
     (void)state;
@@ -125,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(token_characters_are_those_of_rfc_9110),
+        cmocka_unit_test(case_is_that_of_ascii_letters_alone),
         cmocka_unit_test(field_values_have_no_control_bytes_but_tab),
         cmocka_unit_test(utf8_is_well_formed_or_refused),
         cmocka_unit_test(numbers_are_digits_only_and_do_not_overflow),
