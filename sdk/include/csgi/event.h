@@ -24,35 +24,43 @@ typedef struct csgi_event {
         (uint32_t)sizeof(struct_type), (event_type) \
     }
 
-/* Types 0x80000000 and up belong to drafts. */
+/* The types, each with its struct. 0x80000000 and up belong to drafts. */
 enum {
-    /* receive */
-    CSGI_HTTP_REQUEST = 0x101, /* csgi_http_body: a piece of the request's body; at least one, even
-                                  when it has none */
-    CSGI_HTTP_DISCONNECT =
-        0x102, /* csgi_event: the client is gone, or the response is complete; sticky */
-    /* send */
-    CSGI_HTTP_RESPONSE_START = 0x181,    /* csgi_http_start: once, before any body */
-    CSGI_HTTP_RESPONSE_BODY = 0x182,     /* csgi_http_body */
-    CSGI_HTTP_RESPONSE_TRAILERS = 0x183, /* csgi_http_fields: only with CSGI_CAN_TRAILERS */
-    CSGI_HTTP_RESPONSE_EARLY_HINT =
-        0x184, /* csgi_http_fields: only with CSGI_CAN_EARLY_HINT; before the start */
-    CSGI_HTTP_RESPONSE_PATHSEND = 0x185, /* csgi_http_file by path: only with CSGI_CAN_PATHSEND */
-    CSGI_HTTP_RESPONSE_ZEROCOPYSEND =
-        0x186, /* csgi_http_file by fd: only with CSGI_CAN_ZEROCOPYSEND */
+    /* Received: csgi_http_body, a piece of the request's body; at least one, even when it has
+     * none. */
+    CSGI_HTTP_REQUEST = 0x101,
+    /* Received: csgi_event. The client is gone, or the response is complete; sticky. */
+    CSGI_HTTP_DISCONNECT = 0x102,
+    /* Sent: csgi_http_start, once, before any body. */
+    CSGI_HTTP_RESPONSE_START = 0x181,
+    /* Sent: csgi_http_body. */
+    CSGI_HTTP_RESPONSE_BODY = 0x182,
+    /* Sent: csgi_http_fields. Only with CSGI_CAN_TRAILERS. */
+    CSGI_HTTP_RESPONSE_TRAILERS = 0x183,
+    /* Sent: csgi_http_fields, before the start. Only with CSGI_CAN_EARLY_HINT. */
+    CSGI_HTTP_RESPONSE_EARLY_HINT = 0x184,
+    /* Sent: csgi_http_file by path. Only with CSGI_CAN_PATHSEND. */
+    CSGI_HTTP_RESPONSE_PATHSEND = 0x185,
+    /* Sent: csgi_http_file by fd. Only with CSGI_CAN_ZEROCOPYSEND. */
+    CSGI_HTTP_RESPONSE_ZEROCOPYSEND = 0x186,
 
-    CSGI_WEBSOCKET_CONNECT =
-        0x201, /* receive: csgi_event; the handshake is held until the app answers */
-    CSGI_WEBSOCKET_DISCONNECT = 0x202, /* receive: csgi_websocket_close */
-    CSGI_WEBSOCKET_MESSAGE = 0x240,    /* both ways: csgi_websocket_message, always whole */
-    CSGI_WEBSOCKET_ACCEPT =
-        0x281, /* send: csgi_websocket_accept; to deny, send the HTTP response events instead */
-    CSGI_WEBSOCKET_CLOSE = 0x282, /* send: csgi_websocket_close */
+    /* Received: csgi_event. The handshake is held until the app answers. */
+    CSGI_WEBSOCKET_CONNECT = 0x201,
+    /* Received: csgi_websocket_close. */
+    CSGI_WEBSOCKET_DISCONNECT = 0x202,
+    /* Received and sent: csgi_websocket_message, always whole. */
+    CSGI_WEBSOCKET_MESSAGE = 0x240,
+    /* Sent: csgi_websocket_accept. To deny, send the HTTP response events instead. */
+    CSGI_WEBSOCKET_ACCEPT = 0x281,
+    /* Sent: csgi_websocket_close. */
+    CSGI_WEBSOCKET_CLOSE = 0x282,
 
-    CSGI_LIFESPAN_STARTUP = 0x301,  /* receive: csgi_lifespan */
-    CSGI_LIFESPAN_SHUTDOWN = 0x302, /* receive: csgi_lifespan */
-    CSGI_LIFESPAN_COMPLETE = 0x381, /* send: csgi_lifespan, the answer to either */
-    CSGI_LIFESPAN_FAILED = 0x382    /* send: csgi_lifespan with a message, the answer to either */
+    /* Received: csgi_lifespan. */
+    CSGI_LIFESPAN_STARTUP = 0x301,
+    CSGI_LIFESPAN_SHUTDOWN = 0x302,
+    /* Sent: csgi_lifespan, the answer to either; when it failed, with a message. */
+    CSGI_LIFESPAN_COMPLETE = 0x381,
+    CSGI_LIFESPAN_FAILED = 0x382
 };
 
 /* Flags of events. */
@@ -66,7 +74,8 @@ enum {
 /* The response's head. It need not reach the wire before the first body event, so a failure in
  * between can still become a 500; a body event that is empty and has CSGI_MORE flushes it. A
  * Transfer-Encoding among the headers is ignored. Without a Content-Length, a response whose first
- * body event is its last gets one. */
+ * body event is its last gets one. With one, a body of another length is refused (CSGI_EINVAL), and
+ * the connection closed, so that the client can tell (RFC 9112 section 6.3). */
 typedef struct csgi_http_start {
     csgi_event event;
     uint32_t status, flags; /* 200-999; CSGI_TRAILERS */
@@ -74,7 +83,8 @@ typedef struct csgi_http_start {
                                forbids them */
 } csgi_http_start;
 
-/* A piece of a body, request's or response's. */
+/* A piece of a body, request's or response's; of a request's, de-chunked. To a HEAD request, and
+ * with the status 204 or 304, a response's is not put on the wire (RFC 9110 section 6.4.1). */
 typedef struct csgi_http_body {
     csgi_event event;
     csgi_str body;

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * What the server offers a plugin: a small core here, all else through extension(). Functions say
- * where they may be called: [task]        by the call's own task, or by the pool thread of its
- * blocking endpoint [loop]        on the worker's thread; must not suspend [any-thread]  anywhere
- *   [suspends]    other tasks run meanwhile; hold nothing borrowed across it */
+ * What the server offers a plugin: a small core here, all else through extension(). Functions, here
+ * and in every other header, say where they may be called:
+ *
+ *   [task]        by a task of the call, or by the pool thread of its blocking endpoint
+ *   [loop]        on the worker's thread; must not suspend
+ *   [any-thread]  anywhere
+ *   [suspends]    other tasks run meanwhile; hold nothing borrowed across it
+ *
+ * Beside the statuses that its comment names, a function may return CSGI_EINVAL for a malformed
+ * argument, and CSGI_ESTATE when it is called where or when it may not be. */
 #ifndef CSGI_HOST_H
 #define CSGI_HOST_H
 
@@ -42,12 +48,12 @@ struct csgi_host {
      * destroyed and fn will not run. [any-thread] */
     csgi_status (*post)(const csgi_host *host, csgi_fn fn, void *arg);
 
-    /* Sets the last error (copied) and returns the code: return host->fail(host, CSGI_EFAIL, why);
-     * [task], and in create */
+    /* Sets the last error (copied) and returns the code, so that a function can end with
+     * return host->fail(host, CSGI_EFAIL, why); [task], and in create */
     csgi_status (*fail)(const csgi_host *host, csgi_status code, csgi_str detail);
 
-    /* The detail of the task's last failing call; empty if there was none. Valid until its next
-     * failing call. [task] */
+    /* What the task's last failure that had a detail said (of fail, fetch, send, inner); empty if
+     * there was none. Valid until its next failing call. [task] */
     void (*last_error)(const csgi_host *host, csgi_str *detail);
 
     /* Monotonic, in nanoseconds, from an arbitrary start. [any-thread] */
@@ -57,7 +63,8 @@ struct csgi_host {
      * max_align_t. NULL: no memory. [task] */
     void *(*alloc)(csgi_arena *arena, size_t size, size_t align);
 
-    /* A child of the scope's arena, which arena_close ends at will, else the end of the request.
+    /* A child of the scope's arena, for what need not live as long as the request: a message of a
+     * WebSocket, an item of a stream. It ends with arena_close, at the latest with the request.
      * CSGI_ENOMEM [task] */
     csgi_status (*arena_open)(const csgi_scope *scope, csgi_arena **child);
     void (*arena_close)(csgi_arena *child);

@@ -16,8 +16,8 @@ typedef struct csgi_client_request {
     /* "http://host:port/path?query" (the path percent-encoded), "http+unix://%2Frun%2Fx.sock/path"
      * for a Unix socket, or "app:NAME/path" for an app of this server, called in process. */
     csgi_str url;
-    csgi_fields
-        headers; /* Host, Content-Length and Connection are the client's own and are refused here */
+    /* Host, Content-Length, Transfer-Encoding and Connection are the client's own, and refused. */
+    csgi_fields headers;
     csgi_str body;               /* empty: none, unless the method is POST, PUT or PATCH */
     uint64_t connect_timeout_ms; /* name resolution and connecting: 5 s */
     uint64_t read_timeout_ms;    /* between two pieces of the response: 5 s */
@@ -41,7 +41,9 @@ typedef struct csgi_client_extension {
      * CSGI_EUNREACH: the name did not resolve, or no connection. CSGI_EPROTO: the answer is no
      * HTTP, or was cut short. CSGI_ETIMEDOUT: a limit of the request, or the call's deadline.
      * CSGI_ECANCELED: this task is cancelled (as when the client went away). CSGI_ELIMIT: the
-     * response is too large. CSGI_EINVAL: the request. last_error says which and why. */
+     * response is too large, or apps of this server ask one another too deep. CSGI_EINVAL: the
+     * request. CSGI_ESTATE: outside of a task, or the server is stopping. CSGI_ENOMEM. last_error
+     * says which and why. */
     csgi_status (*fetch)(const csgi_host *host, csgi_arena *arena,
                          const csgi_client_request *request, const csgi_client_response **response);
 } csgi_client_extension;

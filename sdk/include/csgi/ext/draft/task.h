@@ -21,12 +21,13 @@ typedef struct csgi_task_extension {
 
     /* Starts fn(arg) as another task of this call; it runs when the caller next suspends. The call
      * does not end before it has: when the app returns, tasks that have not ended are cancelled and
-     * waited for. CSGI_ENOMEM, CSGI_ELIMIT [task] */
+     * waited for. CSGI_ENOMEM; CSGI_ELIMIT: no more tasks; CSGI_ESTATE: the app has returned.
+     * [task] */
     csgi_status (*spawn)(const csgi_scope *scope, csgi_task_fn fn, void *arg, csgi_task **task);
 
     /* Waits for the end of a spawned task and stores what its function returned. The task may be
      * joined once, and is not to be used afterwards. CSGI_ECANCELED: the caller is cancelled; the
-     * task goes on. [task] [suspends] */
+     * task goes on. CSGI_EBUSY: another task is joining it. [task] [suspends] */
     csgi_status (*join)(csgi_task *task, csgi_status *result);
 
     /* Asks a spawned task to end: what it waits for returns CSGI_ECANCELED, from now on always.

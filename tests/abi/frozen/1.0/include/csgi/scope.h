@@ -52,8 +52,8 @@ typedef struct csgi_scope {
  * sends go out in the order of the calls; a second receiver gets CSGI_EBUSY. Both end with the
  * call. */
 
-/* Waits for the next event, which is valid until the next receive. [task] [suspends]
- * CSGI_EBUSY: another task is receiving. CSGI_ECANCELED: this task is cancelled. */
+/* Waits for the next event, which the host owns and which is valid until the next receive. [task]
+ * [suspends] CSGI_EBUSY: another task is receiving. CSGI_ECANCELED: this task is cancelled. */
 typedef struct csgi_receive csgi_receive;
 struct csgi_receive {
     csgi_status (*call)(csgi_receive *self, const csgi_event **event);
@@ -62,14 +62,17 @@ struct csgi_receive {
 /* Hands over an event, borrowed for the call. Returns when the bytes are handed over or the client
  * is gone; it is the point of back-pressure. [task] [suspends] A refused event (CSGI_EINVAL,
  * CSGI_ESTATE, CSGI_ENOTSUP) puts nothing on the wire. CSGI_EDISCONNECTED: the client is gone;
- * return it, it is not logged as a failure. */
+ * return it, it is not logged as a failure. CSGI_ECANCELED: this task is cancelled, and what it
+ * waited to send may have been sent in part. CSGI_ENOMEM. */
 typedef struct csgi_send csgi_send;
 struct csgi_send {
     csgi_status (*call)(csgi_send *self, const csgi_event *event);
 };
 
-/* What is further in, made by the host for one call of a middleware; call it at most once. [task]
- * [suspends] */
+/* What is further in, made by the host for one call of a middleware; call it at most once, with the
+ * scope that the middleware got or one that csgi_host.derive made of it. Returns what the
+ * application further in returned, or CSGI_EINVAL (another scope, a NULL), CSGI_ESTATE (called
+ * twice, or after the middleware has returned), CSGI_ENOMEM. [task] [suspends] */
 typedef struct csgi_app csgi_app;
 struct csgi_app {
     csgi_status (*call)(csgi_app *self, const csgi_scope *scope, csgi_receive *receive,

@@ -8,8 +8,10 @@
 #include <stdint.h>
 
 /* Change log of the ABI. Before 1.0 is declared, a change costs a line here; afterwards it costs a
- * major. 1.0  the first: HTTP, WebSocket and lifespan events, the host table, endpoints, `around`
- * middleware. */
+ * major.
+ *
+ *   1.0  the first: HTTP, WebSocket and lifespan events, the host table, endpoints, middleware
+ */
 #define CSGI_MAGIC     0x49475343u /* "CSGI", read as a little-endian word */
 #define CSGI_ABI_MAJOR 1u
 /* What this header knows. It decides which events, scopes and features a plugin is offered, never
@@ -69,8 +71,8 @@ typedef struct csgi_str {
         "" literal, sizeof(literal) - 1 \
     }
 
-/* One header, trailer or path parameter. Frozen, for it stands in arrays. flags and reserved are 0.
- */
+/* One header, trailer or path parameter. Frozen, for it stands in arrays. Of flags, bits 0-15 that
+ * are not known are ignored, 16-31 are refused; none is known yet. reserved is 0. */
 typedef struct csgi_field {
     csgi_str name, value;
     uint32_t flags, reserved;
@@ -82,10 +84,12 @@ typedef struct csgi_fields {
     size_t count;
 } csgi_fields;
 
-typedef struct csgi_arena
-    csgi_arena;                   /* opaque: memory that ends all at once; see csgi_host.alloc */
-typedef struct csgi_tls csgi_tls; /* opaque until ext/tls.h */
+/* Opaque: memory that ends all at once; see csgi_host.alloc. */
+typedef struct csgi_arena csgi_arena;
+/* Opaque, until there is an ext/tls.h. */
+typedef struct csgi_tls csgi_tls;
 
+/* A function and its argument, for csgi_host.post and csgi_host.defer. */
 typedef void (*csgi_fn)(void *arg);
 
 #endif
