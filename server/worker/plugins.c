@@ -3,9 +3,12 @@
 #include "worker/plugins.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "config/json_text.h"
@@ -35,18 +38,38 @@ static csgi_status config_path(const char *file, buffer *out)
     return buffer_append(out, ".json", sizeof ".json");
 }
 
+static bool exists(const char *path)
+{
+    struct stat entry;
+
+    return lstat(path, &entry) == 0;
+}
+
+/* NULL: there is none, or *problem says what is wrong with it. Whoever wrote the directory may have
+ * put anything there: opening a FIFO must not wait for its writer. */
+static FILE *open_config(const char *path, buffer *problem)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat facts;
+    FILE *file = NULL;
+
+    if (fd < 0 && errno == ENOENT && !exists(path)) return NULL;
+    if (fd >= 0 && fstat(fd, &facts) == 0 && !S_ISREG(facts.st_mode))
+        buffer_printf(problem, "%s: is no regular file, expected a JSON object", path);
+    else if (fd < 0 || !(file = fdopen(fd, "r")))
+        buffer_printf(problem, "%s: cannot be read: %s", path, strerror(errno));
+    if (fd >= 0 && !file) close(fd);
+    return file;
+}
+
 /* Reads the whole file; a missing one is "{}". */
 static csgi_status read_config(const char *path, buffer *text, buffer *problem)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = open_config(path, problem);
     csgi_status status;
     size_t count;
 
-    if (!file && errno == ENOENT) return buffer_append(text, "{}", 2);
-    if (!file) {
-        buffer_printf(problem, "%s: cannot be read: %s", path, strerror(errno));
-        return CSGI_EFAIL;
-    }
+    if (!file) return problem->len ? CSGI_EFAIL : buffer_append(text, "{}", 2);
     do {
         status = buffer_reserve(text, 4096);
         count = status == CSGI_OK ? fread(text->bytes + text->len, 1, 4096, file) : 0;

@@ -92,11 +92,22 @@ def test_files_can_be_named_instead_of_the_directory(serve):
     assert server.get("/scope").status == 404
 
 
-@pytest.mark.parametrize("config", ["{", "", "[1]", '"text"', "\x00", "{} {}"])
+@pytest.mark.parametrize("config", ["{", "", "[1]", '"text"', "\x00", "{} {}",
+                                    b'{"a": "\xff"}'])
 def test_a_configuration_that_is_no_object_is_refused_by_name(config):
     server = fails_to_start(Server(["lifespan"], configs={"lifespan": config},
                                    start=False).launch())
     server.wait_for_log(r"ERROR:.*lifespan\.json")
+
+
+@pytest.mark.parametrize("make, says", [
+    (os.mkfifo, "is no regular file"), (os.mkdir, "is no regular file"),
+    (lambda path: os.symlink("/nowhere", path), "No such file")])
+def test_a_configuration_that_is_no_file_is_refused_and_not_waited_for(make, says):
+    server = Server(["lifespan"], start=False)
+    make(server.plugin_dir / "lifespan.json")
+    fails_to_start(server.launch())
+    server.wait_for_log(rf"ERROR:.*lifespan\.json: .*{says}")
 
 
 # ---- built elsewhere ----

@@ -31,8 +31,13 @@ static void an_object_passes(void **state)
 
 static void anything_else_is_refused_with_the_source(void **state)
 {
-    const csgi_str bad[] = { CSGI_STR(""),     CSGI_STR("{"),     CSGI_STR("[1]"),
-                             CSGI_STR("\"\""), CSGI_STR("{} {}"), CSGI_STR("{}\0{}") };
+    const csgi_str bad[] = { CSGI_STR(""),
+                             CSGI_STR("{"),
+                             CSGI_STR("[1]"),
+                             CSGI_STR("\"\""),
+                             CSGI_STR("{} {}"),
+                             CSGI_STR("{}\0{}"),
+                             CSGI_STR("{\"a\": \"\xff\"}") };
 
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
