@@ -31,6 +31,24 @@ static void call_fini(csgi_call *call)
     call->own->trees = NULL;
 }
 
+/* What printf makes of the arguments, in the call's memory. NULL: *text says why not. */
+static const char *format_text(const csgi_call *call, csgi_web_text *text, const char *format,
+                               csgi_web_arguments *arguments)
+{
+    csgi_web_text_init(text, call->host, call->scope->arena);
+    csgi_web_text_vprintf(text, format, arguments);
+    return csgi_web_text_end(text);
+}
+
+static void write_log(const csgi_call *call, uint32_t level, const char *format,
+                      csgi_web_arguments *arguments)
+{
+    csgi_web_text text;
+    const char *line = format_text(call, &text, format, arguments);
+
+    if (line) call->host->log(call->host, level, (csgi_str){ line, text.length });
+}
+
 /* The response to a call that has failed. */
 static csgi_status call_answer_failure(csgi_call *call)
 {
@@ -83,11 +101,9 @@ static csgi_status call_fail(csgi_call *call, int status, const char *format,
     csgi_web_text detail;
 
     if (own->failure != CSGI_OK) return own->failure;
-    csgi_web_text_init(&detail, call->host, call->scope->arena);
-    csgi_web_text_vprintf(&detail, format, arguments);
     own->failure = CSGI_EFAIL;
     own->status = status >= 400 && status <= 599 ? status : 500;
-    own->detail = csgi_web_text_end(&detail);
+    own->detail = format_text(call, &detail, format, arguments);
     if (!own->detail) own->detail = CSGI_WEB_INTERNAL_ERROR;
     return own->failure;
 }
@@ -102,16 +118,11 @@ void csgi_web_break(csgi_call *call, csgi_status code)
 void csgi_web_author_error(csgi_call *call, const char *format, ...)
 {
     csgi_web_arguments arguments;
-    csgi_web_text text;
-    const char *line;
 
     if (call->own->failure != CSGI_OK) return;
-    csgi_web_text_init(&text, call->host, call->scope->arena);
     va_start(arguments.list, format);
-    csgi_web_text_vprintf(&text, format, &arguments);
+    write_log(call, CSGI_LOG_ERROR, format, &arguments);
     va_end(arguments.list);
-    line = csgi_web_text_end(&text);
-    if (line) call->host->log(call->host, CSGI_LOG_ERROR, (csgi_str){ line, text.length });
     csgi_fail(call, 500, CSGI_WEB_INTERNAL_ERROR);
 }
 
@@ -269,11 +280,9 @@ csgi_status csgi_reply_text(csgi_call *call, int status, const char *format, ...
     const char *bytes;
 
     if (!call_can_reply(call)) return call->own->failure;
-    csgi_web_text_init(&text, call->host, call->scope->arena);
     va_start(arguments.list, format);
-    csgi_web_text_vprintf(&text, format, &arguments);
+    bytes = format_text(call, &text, format, &arguments);
     va_end(arguments.list);
-    bytes = csgi_web_text_end(&text);
     csgi_web_text_error(call, &text, "the reply");
     if (!bytes) return call->own->failure;
     return csgi_web_reply(call, status, "text/plain; charset=utf-8",
@@ -300,11 +309,9 @@ const char *csgi_format(csgi_call *call, const char *format, ...)
     const char *string;
 
     if (call->own->failure != CSGI_OK) return "";
-    csgi_web_text_init(&text, call->host, call->scope->arena);
     va_start(arguments.list, format);
-    csgi_web_text_vprintf(&text, format, &arguments);
+    string = format_text(call, &text, format, &arguments);
     va_end(arguments.list);
-    string = csgi_web_text_end(&text);
     csgi_web_text_error(call, &text, "csgi_format");
     return string ? string : "";
 }
@@ -312,15 +319,10 @@ const char *csgi_format(csgi_call *call, const char *format, ...)
 void csgi_log(csgi_call *call, uint32_t level, const char *format, ...)
 {
     csgi_web_arguments arguments;
-    csgi_web_text text;
-    const char *line;
 
-    csgi_web_text_init(&text, call->host, call->scope->arena);
     va_start(arguments.list, format);
-    csgi_web_text_vprintf(&text, format, &arguments);
+    write_log(call, level, format, &arguments);
     va_end(arguments.list);
-    line = csgi_web_text_end(&text);
-    if (line) call->host->log(call->host, level, (csgi_str){ line, text.length });
 }
 
 void *csgi_state(const csgi_call *call)

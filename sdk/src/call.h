@@ -57,6 +57,7 @@ void csgi_web_break(csgi_call *call, csgi_status code);
 void csgi_web_author_error(csgi_call *call, const char *format, ...) CSGI_PRINTF(2, 3);
 /* Takes over what went wrong with a text that was made for this call. */
 void csgi_web_text_error(csgi_call *call, const csgi_web_text *text, const char *what);
+/* Sends a whole response of that type. [suspends] */
 csgi_status csgi_web_reply(csgi_call *call, int status, const char *content_type, csgi_str body);
 
 /* Reads and checks the route's parameters. 0: the call has failed or was answered with 422. */
@@ -67,6 +68,7 @@ int csgi_web_params_read(csgi_call *call);
 const csgi_web_value *csgi_web_value_find(csgi_call *call, const csgi_declaration *declared,
                                           const csgi_web_value *values, uint32_t in, uint32_t type,
                                           const char *name);
+/* How many there are before CSGI_IN_END. */
 size_t csgi_web_declared_count(const csgi_declaration *declared);
 
 /* An int as FastAPI reads one from a query. CSGI_EINVAL: none; CSGI_ELIMIT: beyond 64 bits. */

@@ -243,6 +243,7 @@ csgi_json csgi_json_array(csgi_json object, const char *name)
 
 int csgi_json_has(csgi_json object, const char *name)
 {
+    if (!object.call || object.call->own->failure != CSGI_OK) return 0;
     return cJSON_IsObject(object.node) &&
            cJSON_GetObjectItemCaseSensitive(object.node, name) != NULL;
 }

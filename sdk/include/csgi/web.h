@@ -20,8 +20,9 @@
  *
  * What fails, sticks, as an exception would: the first failure of a call (csgi_fail, an upstream
  * that is down, an answer without the member) is kept and becomes the response, whatever the
- * handler returns. From then on the functions here do nothing, and give "" or 0; so a handler reads
- * straight on, and asks csgi_failed only before it does something of its own that must not happen.
+ * handler returns. From then on the functions here (but csgi_log) do nothing, and give "" or 0; so
+ * a handler reads straight on, and asks csgi_failed only before it does something of its own that
+ * must not happen.
  *
  * Every string is UTF-8, ends with NUL, has none inside, and lives as long as the call. All
  * functions that take a call are [task]; those that may suspend say so. */

@@ -96,6 +96,7 @@ static csgi_status ask(csgi_call *call)
                     csgi_json_has(answer, "note"), csgi_json_has(answer, "NOTE"));
     for (i = 0; i < csgi_json_count(list); i++)
         csgi_json_write(call, "%" PRId64, csgi_json_int(csgi_json_at(list, i), ""));
+    if (csgi_failed(call)) assert_false(csgi_json_has(answer, "note"));
     return csgi_reply_json(call, 200, "]}");
 }
 
