@@ -8,12 +8,14 @@
 # SUITE is bookworm or trixie. FOLDER: where a bare system of that suite already is, or is to be made
 # and kept; without it one is made in a temporary folder and removed. It is used as it is and changed.
 # curl runs outside: a bare system has none, and the network is shared.
+# shellcheck disable=SC2016,SC2086 # apt's own variable; the environment is split on purpose
 set -eu
 
 suite=${1:?usage: $0 SUITE [FOLDER]}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 folder=${2:-$(mktemp -d)/$suite}
 port=${PORT:-8000}
+environment="HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8"
 server=
 
 say() {
@@ -29,7 +31,7 @@ trap 'clean_up "$@"' EXIT
 trap 'exit 130' INT TERM
 
 inside() {
-    chroot "$folder" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "$@"
+    chroot "$folder" env -i $environment "$@"
 }
 
 if [ ! -x "$folder/usr/bin/apt-get" ]; then
@@ -52,7 +54,8 @@ say "make run"
     echo "Something else answers on port $port: choose another with PORT=." >&2
     exit 1
 }
-inside make -C /root/capricorn run "PORT=$port" &
+# exec, so that the signal below reaches make, which passes it on.
+{ exec chroot "$folder" env -i $environment make -C /root/capricorn run "PORT=$port"; } &
 server=$!
 answer=
 for _ in $(seq 300); do
@@ -65,6 +68,10 @@ curl -s -o /dev/null -w 'GET /weather: %{http_code}\n' "http://127.0.0.1:$port/w
 kill "$server" 2>/dev/null || true
 wait "$server" || true
 server=
+! curl -s -o /dev/null "http://127.0.0.1:$port/" || {
+    say "the server did NOT stop"
+    exit 1
+}
 case $answer in
 *'"city"'*London*temp_c*) ;;
 *)
