@@ -81,16 +81,11 @@ void call_cancel_children(call *self)
 
 void call_end_children(call *self)
 {
-    task_wait wait;
-
     self->is_returned = true;
     if (list_is_empty(&self->children)) return;
     call_cancel_children(self);
     task_shield(self->task);
-    task_wait_begin(self->set->loop, &wait);
-    self->children_waiter = &wait;
-    task_wait_end(&wait);
-    self->children_waiter = NULL;
+    task_wait_at(self->set->loop, &self->children_waiter);
     task_unshield(self->task);
 }
 
@@ -123,7 +118,6 @@ static csgi_status on_spawn(const csgi_scope *scope, csgi_task_fn fn, void *arg,
 
 static csgi_status on_join(csgi_task *child, csgi_status *result)
 {
-    task_wait wait;
     csgi_status status;
     loop *runner;
 
@@ -133,11 +127,8 @@ static csgi_status on_join(csgi_task *child, csgi_status *result)
     if (!task_current(runner)) return CSGI_ESTATE;
     if (child->task == task_current(runner)) return CSGI_EINVAL;
     if (child->task) {
-        task_wait_begin(runner, &wait);
-        child->joiner = &wait;
-        status = task_wait_end(&wait);
-        child->joiner = NULL;
-        if (!wait.woken) return status;
+        status = task_wait_at(runner, &child->joiner);
+        if (status != CSGI_OK) return status;
     }
     *result = child->result;
     child_recycle(child);

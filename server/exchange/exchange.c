@@ -230,18 +230,6 @@ static void let_wire_go_on(exchange *self)
     if (self->wire_owner) self->wire->resume(self);
 }
 
-static csgi_status wait_to_receive(exchange *self)
-{
-    task_wait wait;
-    csgi_status status;
-
-    task_wait_begin(self->loop, &wait);
-    self->receiver = &wait;
-    status = task_wait_end(&wait);
-    self->receiver = NULL;
-    return status;
-}
-
 csgi_status exchange_receive(exchange *self, exchange_received *kind, csgi_str *bytes, bool *more,
                              csgi_fields *trailers)
 {
@@ -260,7 +248,7 @@ csgi_status exchange_receive(exchange *self, exchange_received *kind, csgi_str *
             report_disconnect(self, kind);
             return CSGI_OK;
         }
-        status = wait_to_receive(self);
+        status = task_wait_at(self->loop, &self->receiver);
         if (status) return status;
     }
 }

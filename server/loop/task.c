@@ -262,6 +262,19 @@ csgi_status task_wait_end(task_wait *wait)
     return CSGI_ECANCELED;
 }
 
+csgi_status task_wait_at(loop *owner, task_wait **place)
+{
+    task_wait wait;
+    csgi_status status;
+
+    CHECK(!*place);
+    task_wait_begin(owner, &wait);
+    *place = &wait;
+    status = task_wait_end(&wait);
+    *place = NULL;
+    return status;
+}
+
 void task_wake(task_wait *wait, csgi_status status)
 {
     task *waiter = wait->waiter;

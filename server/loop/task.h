@@ -49,6 +49,9 @@ void task_wait_begin(loop *loop, task_wait *wait);
  * time after a longer pause on the loop (0, 1, 2, 4 ... 1000 ms), with one log line from 4 ms on.
  * A shielded task waits as if it were not cancelled. [suspends] */
 csgi_status task_wait_end(task_wait *wait);
+/* One whole wait of the running task, which *place holds for task_wake while it lasts; *place is
+ * NULL before and after. Returns what task_wait_end does. [suspends] */
+csgi_status task_wait_at(loop *loop, task_wait **place);
 /* Ends the wait; the waiter runs when the loop next runs ready tasks. The first call counts, later
  * ones are ignored. [loop] or task */
 void task_wake(task_wait *wait, csgi_status status);

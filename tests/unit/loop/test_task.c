@@ -230,6 +230,40 @@ static void waits_may_be_nested(void **state)
     assert_int_equal(last_result, CSGI_ETIMEDOUT);
 }
 
+static task_wait *place;
+
+static csgi_status wait_at_place(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        assert_null(place);
+        assert_int_equal(task_wait_at(world, &place), CSGI_EBUSY);
+    }
+    assert_null(place);
+    note("w");
+    return 0;
+}
+
+static csgi_status wake_place_twice(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        assert_non_null(place);
+        task_wake(place, CSGI_EBUSY);
+        assert_int_equal(task_yield(world), 0);
+    }
+    return 0;
+}
+
+static void a_place_holds_a_wait_while_it_lasts(void **state)
+{
+    (void)state;
+    spawn(wait_at_place, NULL);
+    spawn(wake_place_twice, NULL);
+    loop_run(world);
+    assert_string_equal(trace, "w");
+}
+
 static csgi_status sleep_for(void *arg)
 {
     uint64_t ms = *(const uint64_t *)arg, before_ns = loop_clock_ns();
@@ -382,6 +416,7 @@ int main(void)
         TEST(a_wait_returns_the_status_of_the_first_wake),
         TEST(a_wake_before_the_wait_is_not_lost),
         TEST(waits_may_be_nested),
+        TEST(a_place_holds_a_wait_while_it_lasts),
         TEST(sleepers_wake_in_the_order_of_their_time_and_never_early),
         TEST(a_task_that_only_yields_does_not_hold_up_timers),
         TEST(the_error_text_is_a_copy_that_ends_with_the_task),
