@@ -48,8 +48,8 @@ uint64_t loop_now_ms(const loop *self);
 /* The clock, read now; monotonic. [any-thread] */
 uint64_t loop_clock_ns(void);
 
-/* Calls on_signal(arg, signum) on the loop. A signal may be watched once. 0 or CSGI_EFAIL. The
- * watch ends with loop_close_signals. */
+/* Calls on_signal(arg, signum) on the loop. A signal may be watched once. 0, CSGI_ENOMEM, or
+ * CSGI_EFAIL with the reason logged. The watch ends with loop_close_signals. */
 csgi_status loop_watch_signal(loop *self, int signum, void (*on_signal)(void *arg, int signum),
                               void *arg);
 void loop_close_signals(loop *self);

@@ -36,6 +36,8 @@
 #define USES_PER_TRIM 32
 #define PAGE          ((size_t)4096)
 
+_Static_assert(STACK_MIN << (STACK_CLASSES - 1) == STACK_MAX, "a class for every size");
+
 struct stack_slab {
     list_node node; /* in its class */
     stack_class *class;

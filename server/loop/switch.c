@@ -29,12 +29,6 @@ extern WEAK void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 /* Between a hook and the jump the code belongs to neither stack. */
 #define NOT_SANITIZED __attribute__((no_sanitize_address, no_sanitize_thread))
 
-/* What C++ keeps for each thread: __cxa_eh_globals. */
-typedef struct exception_globals {
-    void *caught;
-    unsigned uncaught;
-} exception_globals;
-
 static void *(*get_exception_globals)(void);
 
 /* An exception that is being handled belongs to its stack. Without this, a task that suspends
@@ -45,10 +39,8 @@ NOT_SANITIZED static void swap_exceptions(switch_side *from, const switch_side *
 
     if (!get_exception_globals) return;
     globals = get_exception_globals();
-    from->exceptions.caught = globals->caught;
-    from->exceptions.uncaught = globals->uncaught;
-    globals->caught = to->exceptions.caught;
-    globals->uncaught = to->exceptions.uncaught;
+    from->exceptions = *globals;
+    *globals = to->exceptions;
 }
 
 /* The first thing on the stack that was switched to. */

@@ -7,18 +7,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What C++ keeps for each thread: __cxa_eh_globals (Itanium C++ ABI: EH, section 2.2.2). */
+typedef struct exception_globals {
+    void *caught;
+    unsigned uncaught;
+} exception_globals;
+
 /* One side of a switch, and where it stopped: a task, or the loop itself. */
 typedef struct switch_side {
     void *context;   /* boost's: registers, and where to go on */
     const void *low; /* the stack's bounds, for ASan; those of a thread are learnt on the way */
     size_t size;
-    void *fake_stack; /* ASan's */
-    void *fiber;      /* TSan's */
-    struct {
-        void *caught;
-        unsigned uncaught;
-    } exceptions; /* a copy of C++'s __cxa_eh_globals (Itanium C++ ABI: EH, section 2.2.2) */
-    struct switch_side *target; /* who it switched to last */
+    void *fake_stack;             /* ASan's */
+    void *fiber;                  /* TSan's */
+    exception_globals exceptions; /* a copy, while it is stopped */
+    struct switch_side *target;   /* who it switched to last */
     void (*main)(void *arg);
     void *arg;
 } switch_side;
