@@ -42,6 +42,8 @@ csgi_status app_set_route_defaults(app_set *self, buffer *problem);
 void app_set_startup(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg);
 /* Sends shutdown to those that started; call it when no exchange is running. on_done as above. */
 void app_set_shutdown(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg);
+/* During app_set_shutdown: cancels those that have not answered. */
+void app_set_cut_shutdown(app_set *self);
 /* After app_set_shutdown: is there an app whose lifespan goes on although it was cancelled? Then
  * the loop will never be empty, nor can it be freed: leave the process. */
 bool app_set_is_stuck(const app_set *self);

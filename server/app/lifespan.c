@@ -55,6 +55,15 @@ static void log_overdue(const lifespan *self, const char *what, uint64_t limit_m
     }
 }
 
+/* Its time to shut down is over: it may still return. */
+static void give_up_shutdown(lifespan *self)
+{
+    self->is_given_up = true;
+    self->call.set->has_failures = true;
+    call_cancel(&self->call);
+    timer_start(self->call.set->loop, &self->limit, CANCEL_GRACE_MS);
+}
+
 static void on_limit(timer *limit)
 {
     lifespan *self = CONTAINER_OF(limit, lifespan, limit);
@@ -67,16 +76,15 @@ static void on_limit(timer *limit)
         settle(self);
         return;
     }
-    self->is_given_up = true;
-    call_cancel(&self->call);
     if (self->state == LIFESPAN_STARTING) {
+        self->is_given_up = true;
+        call_cancel(&self->call);
         log_overdue(self, "start-up", set->options.startup_timeout_ms);
         start_settle(self, LIFESPAN_FAILED);
         return;
     }
     log_overdue(self, "shut-down", set->options.shutdown_timeout_ms);
-    set->has_failures = true;
-    timer_start(set->loop, &self->limit, CANCEL_GRACE_MS);
+    give_up_shutdown(self);
 }
 
 /* ---- the closures ---- */
@@ -115,12 +123,19 @@ static csgi_status on_receive(csgi_receive *receive, const csgi_event **event)
     return CSGI_OK;
 }
 
+static void log_failed(const lifespan *self, const char *what, csgi_str message)
+{
+    csgi_str reason = message.len ? message : STR("it gives no reason");
+
+    log_error("%.*s: %s failed: %.*s", STR_ARG(self->owner->name), what, STR_ARG(reason));
+}
+
 static void answer_shutdown(lifespan *self, const csgi_lifespan *answer)
 {
     self->is_answered = true;
     if (answer->event.type == CSGI_LIFESPAN_COMPLETE) return;
     self->call.set->has_failures = true;
-    log_error("%.*s: shut-down failed: %.*s", STR_ARG(self->owner->name), STR_ARG(answer->message));
+    log_failed(self, "shut-down", answer->message);
 }
 
 static void answer_startup(lifespan *self, const csgi_lifespan *answer)
@@ -129,7 +144,7 @@ static void answer_startup(lifespan *self, const csgi_lifespan *answer)
         start_settle(self, LIFESPAN_STARTED);
         return;
     }
-    log_error("%.*s: start-up failed: %.*s", STR_ARG(self->owner->name), STR_ARG(answer->message));
+    log_failed(self, "start-up", answer->message);
     start_settle(self, LIFESPAN_FAILED);
 }
 
@@ -300,6 +315,13 @@ static void stop(lifespan *self)
     await(self, set->options.shutdown_timeout_ms);
 }
 
+static void cut_shutdown(lifespan *self)
+{
+    if (self->state != LIFESPAN_STOPPING || !self->is_awaited || self->is_given_up) return;
+    log_warning("%.*s: its shut-down is cut short", STR_ARG(self->owner->name));
+    give_up_shutdown(self);
+}
+
 static void for_each_instance(app_set *self, void (*act)(lifespan *),
                               void (*on_done)(void *arg, csgi_status status), void *arg)
 {
@@ -321,4 +343,11 @@ void app_set_startup(app_set *self, void (*on_done)(void *arg, csgi_status statu
 void app_set_shutdown(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg)
 {
     for_each_instance(self, stop, on_done, arg);
+}
+
+void app_set_cut_shutdown(app_set *self)
+{
+    LIST_EACH (node, &self->instances) {
+        cut_shutdown(&CONTAINER_OF(node, instance, node)->lifespan);
+    }
 }

@@ -163,6 +163,8 @@ static void on_signal(void *arg, int signum)
     } else if (again && signum == SIGINT && self->stage < STAGE_CUT) {
         log_warning("cutting %zu connections", session_set_count(self->sessions));
         cut_connections(self);
+    } else if (again && signum == SIGINT && self->stage == STAGE_CLOSING) {
+        app_set_cut_shutdown(self->apps);
     }
 }
 

@@ -121,6 +121,15 @@ def test_4_5_state_made_at_startup_is_in_every_call(serve):
             assert connection.exchange("GET", "/state").text == "made at start-up"
 
 
+def test_a_second_sigint_cuts_a_shutdown_that_hangs(serve):
+    server = serve("lifespan", configs={"lifespan": '{"shutdown": "hang"}'})
+    server.send_signal(signal.SIGINT)
+    server.wait_for_log("shutdown begins")
+    server.send_signal(signal.SIGINT)
+    assert server.wait(5) == 0
+    server.wait_for_log("WARNING:.*lifespan: its shut-down is cut short")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_4_6_a_draining_notice_reaches_running_requests(serve, number):
     server = serve("lifespan")
