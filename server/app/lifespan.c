@@ -99,18 +99,14 @@ static csgi_status on_receive(csgi_receive *receive, const csgi_event **event)
 {
     lifespan *self = CONTAINER_OF(receive, lifespan, receive);
     loop *runner = self->call.set->loop;
-    task_wait wait;
     csgi_status status;
 
     if (!event) return CSGI_EINVAL;
     if (!task_current(runner)) return CSGI_ESTATE;
     if (self->receiver) return CSGI_EBUSY;
     while (!has_event(self)) {
-        task_wait_begin(runner, &wait);
-        self->receiver = &wait;
-        status = task_wait_end(&wait);
-        self->receiver = NULL;
-        if (!wait.woken) return status;
+        status = task_wait_at(runner, &self->receiver);
+        if (status != CSGI_OK) return status;
     }
     self->is_asked = true;
     self->received = (csgi_lifespan){
