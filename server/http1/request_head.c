@@ -65,8 +65,6 @@ static csgi_status build_line(build *self)
 
     if (!is_http_method(llhttp->method)) return refuse(self, 501, "The method is not supported");
     if (!str_starts_with(rest, STR("HTTP/"))) return refuse(self, 400, "Malformed request line");
-    if (target_end + sizeof " HTTP/1.1" - 1 > self->parser->limits->line)
-        return refuse(self, 414, "The request line is too long");
     if (llhttp->http_major != 1) return refuse(self, 505, "The HTTP version is not supported");
     self->out->http_version = llhttp->http_minor == 0 ? STR("1.0") : STR("1.1");
     self->out->method = str_from(llhttp_method_name((llhttp_method_t)llhttp->method));

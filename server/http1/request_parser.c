@@ -8,8 +8,9 @@
 #include "base/check.h"
 #include "base/str.h"
 
-/* Bytes of a head beyond its line and fields: separators. */
-#define HEAD_SLACK 64u
+/* What a request line has after its target. */
+#define LINE_REST ((size_t)9) /* " HTTP/1.1" */
+#define LINE_END  ((size_t)2)
 
 /* ---- failing ---- */
 
@@ -56,11 +57,25 @@ static request_parser *of(llhttp_t *llhttp)
     return llhttp->data;
 }
 
+/* Is the line, whose target so far ends there, too long? Empty lines before it are not its bytes,
+ * but may not be more than they. */
+static bool is_line_too_long(const request_parser *self, const char *at, size_t len)
+{
+    const request_span *target = &self->places->target;
+    size_t end = offset_of(self, at) + len, limit = self->limits->line;
+    size_t line_start;
+
+    if (end + LINE_REST <= limit) return false;
+    line_start = (target->len ? target->start : offset_of(self, at)) -
+                 strlen(llhttp_method_name((llhttp_method_t)self->llhttp.method)) - 1;
+    return line_start > limit || end + LINE_REST - line_start > limit;
+}
+
 static int on_url(llhttp_t *llhttp, const char *at, size_t len)
 {
     request_parser *self = of(llhttp);
 
-    if (offset_of(self, at) + len > self->limits->line) return fail_line_too_long(self);
+    if (is_line_too_long(self, at, len)) return fail_line_too_long(self);
     if (!span_add(self, &self->places->target, at, len))
         return fail(self, 400, "Malformed request target");
     return 0;
@@ -68,12 +83,19 @@ static int on_url(llhttp_t *llhttp, const char *at, size_t len)
 
 /* ---- fields ---- */
 
+/* Where the field lines of a head must end at the latest. */
+static size_t fields_limit(const request_parser *self)
+{
+    const request_span *target = &self->places->target;
+
+    return (size_t)target->start + target->len + LINE_REST + LINE_END + self->limits->header_size;
+}
+
+/* Can the field line to which these bytes belong still be within the limit? llhttp places an empty
+ * value behind its line. */
 static bool is_within_header_size(const request_parser *self, const char *at, size_t len)
 {
-    request_span target = self->places->target;
-
-    return offset_of(self, at) + len <=
-           (size_t)target.start + target.len + HEAD_SLACK + self->limits->header_size;
+    return len == 0 || offset_of(self, at) + len + LINE_END <= fields_limit(self);
 }
 
 /* Trailers are kept as bytes: the head's memory is no longer to be pointed into. */
@@ -288,17 +310,29 @@ uint64_t request_parser_body_length(const request_parser *self)
 /* All bytes are used. A head that has no end in sight is refused even where no field grows. */
 static parse_result end_piece(request_parser *self, bool was_complete, size_t len)
 {
-    const request_limits *limits = self->limits;
-
     if (was_complete) return PARSE_MORE;
     self->head_len += (uint32_t)len;
-    if (self->head_len <= (uint64_t)limits->line + limits->header_size + HEAD_SLACK)
-        return PARSE_MORE;
-    if (self->places->target.len == 0)
+    if (self->places->target.len == 0) { /* empty lines, perhaps the line's beginning */
+        if (self->head_len <= 2 * (uint64_t)self->limits->line) return PARSE_MORE;
         fail_line_too_long(self);
-    else
+    } else {
+        /* The one more may be the CR of the empty line that ends the head. */
+        if (self->head_len <= fields_limit(self) + 1) return PARSE_MORE;
         fail_fields_too_large(self);
+    }
     return PARSE_FAILED;
+}
+
+static parse_result end_head(request_parser *self, size_t len)
+{
+    self->head_len += (uint32_t)len;
+    /* Spaces after a value are in no span. */
+    if (self->head_len > fields_limit(self) + LINE_END) {
+        fail_fields_too_large(self);
+        return PARSE_FAILED;
+    }
+    self->head_reported = true;
+    return PARSE_HEAD;
 }
 
 parse_result request_parser_execute(request_parser *self, const char *bytes, size_t len,
@@ -330,7 +364,5 @@ parse_result request_parser_execute(request_parser *self, const char *bytes, siz
     CHECK(*used <= len);
     self->is_paused = true;
     if (was_complete) return PARSE_END;
-    self->head_len += (uint32_t)*used;
-    self->head_reported = true;
-    return PARSE_HEAD;
+    return end_head(self, *used);
 }

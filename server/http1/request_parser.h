@@ -30,8 +30,10 @@ typedef struct request_places {
 #define REQUEST_PLACES_SIZE(count) (sizeof(request_places) + (count) * sizeof(request_field))
 
 typedef struct request_limits {
-    uint32_t line, header_size, headers; /* bytes, bytes, fields */
-    uint64_t body;                       /* bytes */
+    uint32_t line;        /* bytes, without the CRLF */
+    uint32_t header_size; /* bytes of all field lines, with their CRLF */
+    uint32_t headers;     /* fields */
+    uint64_t body;        /* bytes, without chunk sizes */
 } request_limits;
 
 typedef enum parse_result {

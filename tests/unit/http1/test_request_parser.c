@@ -189,6 +189,18 @@ static void a_request_line_of_just_the_limit_passes(void **state)
     assert_meaning(bytes, strlen(bytes), limits, "414");
 }
 
+static void empty_lines_before_a_request_line_are_no_bytes_of_it(void **state)
+{
+    static const char bytes[] = "\r\n\r\nGET /12345 HTTP/1.1\r\nHost: a\r\n\r\n";
+    request_limits limits = usual;
+
+    (void)state;
+    limits.line = 19;
+    assert_meaning(bytes, strlen(bytes), limits, "GET /12345");
+    limits.line = 18;
+    assert_meaning(bytes, strlen(bytes), limits, "414");
+}
+
 static void as_many_headers_as_the_limit_pass(void **state)
 {
     static const char bytes[] = "GET / HTTP/1.1\r\nHost: a\r\nA: b\r\nC: d\r\n\r\n";
@@ -201,18 +213,36 @@ static void as_many_headers_as_the_limit_pass(void **state)
     assert_meaning(bytes, strlen(bytes), limits, "431");
 }
 
-static void headers_over_the_limit_of_size_are_refused(void **state)
+static void headers_of_just_the_limit_of_size_pass(void **state)
 {
+    static const char *const examples[] = {
+        "Host: a\r\nBig: 12345678901\r\n\r\n",
+        "Host: a\r\nBig: 1234     \t \r\n\r\n",
+        "Host: a\r\nBig:  \t        4\r\n\r\n",
+        "Host: a\r\nBig123456789012:\r\n\r\n",
+    };
     request_limits limits = usual;
-    buffer bytes = { 0 };
 
     (void)state;
-    buffer_printf(&bytes, "GET / HTTP/1.1\r\nHost: a\r\nBig: %01000d\r\n\r\n", 7);
-    limits.header_size = 1024;
-    assert_meaning(bytes.bytes, bytes.len, limits, "header big=");
-    limits.header_size = 512;
-    assert_meaning(bytes.bytes, bytes.len, limits, "431");
-    buffer_fini(&bytes);
+    for (size_t i = 0; i < COUNT_OF(examples); i++) {
+        buffer bytes = { 0 };
+
+        buffer_printf(&bytes, "GET / HTTP/1.1\r\n%s", examples[i]);
+        for (limits.header_size = 9; limits.header_size <= 27; limits.header_size++) {
+            buffer whole = meaning(bytes.bytes, bytes.len, 0, SIZE_MAX, limits);
+
+            if (!strstr(whole.bytes, limits.header_size < 27 ? "431" : "header big"))
+                fail_msg("%s\nmeans with %u\n%s", examples[i], limits.header_size, whole.bytes);
+            for (size_t first = 0; first < bytes.len; first++) {
+                buffer text = meaning(bytes.bytes, bytes.len, first, first ? bytes.len : 1, limits);
+
+                assert_string_equal(text.bytes, whole.bytes);
+                buffer_fini(&text);
+            }
+            buffer_fini(&whole);
+        }
+        buffer_fini(&bytes);
+    }
 }
 
 static void a_head_that_never_ends_is_refused(void **state)
@@ -284,8 +314,9 @@ int main(void)
         cmocka_unit_test(requests_mean_the_same_however_they_are_cut),
         cmocka_unit_test(malformed_requests_are_refused_however_they_are_cut),
         cmocka_unit_test(a_request_line_of_just_the_limit_passes),
+        cmocka_unit_test(empty_lines_before_a_request_line_are_no_bytes_of_it),
         cmocka_unit_test(as_many_headers_as_the_limit_pass),
-        cmocka_unit_test(headers_over_the_limit_of_size_are_refused),
+        cmocka_unit_test(headers_of_just_the_limit_of_size_pass),
         cmocka_unit_test(a_head_that_never_ends_is_refused),
         cmocka_unit_test(a_body_of_just_the_limit_passes),
         cmocka_unit_test(trailers_have_the_limits_of_headers),
