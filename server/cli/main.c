@@ -2,8 +2,11 @@
  * capricorn: finds the command and runs it. */
 #include "cli/command.h"
 
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/str.h"
@@ -44,10 +47,24 @@ static int report_unknown(const char *name)
     return EXIT_USAGE;
 }
 
+/* A standard stream that was closed would be the number of a socket, and the log be written there.
+ */
+static bool fill_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
 
+    if (!fill_standard_streams()) {
+        perror("capricorn: cannot open /dev/null");
+        return EXIT_START_FAILED;
+    }
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         if (strcmp(name, commands[i].name) == 0) return commands[i].run(argc - 2, argv + 2);
     }

@@ -304,6 +304,7 @@ int worker_run(const server_options *options, char **files, size_t file_count)
     worker self = { .options = options, .exit_status = EXIT_SERVED };
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a log file at its limit loses lines */
     if (task_install_crash_report() != CSGI_OK)
         log_warning("crashes will not name the plugin: the signal handler could not be installed");
     log_info("Started server process [%d]", (int)getpid());

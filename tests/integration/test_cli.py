@@ -225,6 +225,31 @@ def test_a_wrong_variable_of_the_environment_is_a_usage_error(command):
     assert "CAPRICORN_PORT" in result.stderr and f"capricorn {command} --help" in result.stderr
 
 
+# ---- logs that cannot be written ----
+
+
+@pytest.mark.parametrize("streams", [
+    "<&- >&- 2>&-", ">&- 2>&-", ">/dev/full 2>/dev/full",
+    ">log 2>&1; ulimit -f 0"])  # which sends SIGXFSZ
+def test_logs_that_cannot_be_written_harm_nobody(serve, streams):
+    shell = f"exec {streams}; exec \"$@\""
+    server = serve("tasks", uds=True, start=False, wrapper=["sh", "-c", shell, "sh"])
+    server.launch()
+
+    def serves():
+        try:
+            return server.get("/hello").status == 200
+        except OSError:
+            return False
+    wait_until(serves, "it serves")
+    for _ in range(20):
+        with server.connect() as connection:
+            assert connection.exchange("GET", "/hello").text == "hello"
+            assert connection.is_quiet(0.01), "no log line is written to the connection"
+    server.send_signal(signal.SIGTERM)
+    assert server.wait() == 0
+
+
 # ---- signals ----
 
 
