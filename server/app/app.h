@@ -22,8 +22,7 @@ typedef struct app_options {
     uint64_t defer_timeout_ms;    /* of one call's deferred functions together; 0: 10 s */
     /* Told before the server enters a plugin outside of a task ("create"), and with NULL after; may
      * be NULL. */
-    void (*on_step)(void *arg, csgi_str plugin, const char *step);
-    void *arg;
+    void (*on_step)(csgi_str plugin, const char *step);
 } app_options;
 
 /* Makes an empty set. The loop and the client are borrowed, and outlive it; without a client only

@@ -161,5 +161,5 @@ void app_set_cancel_all(app_set *self)
 
 void app_set_tell_step(const app_set *self, const instance *who, const char *step)
 {
-    if (self->options.on_step) self->options.on_step(self->options.arg, who->plugin_name, step);
+    if (self->options.on_step) self->options.on_step(who->plugin_name, step);
 }

@@ -17,12 +17,6 @@
 
 #define CONFIG_MAX_BYTES ((size_t)1 << 20) /* of a configuration file */
 
-void plugins_on_step(void *arg, csgi_str name, const char *step)
-{
-    (void)arg;
-    crash_set_step(name, step);
-}
-
 static void on_load_step(void *file, const char *step)
 {
     crash_set_step(str_from(file), step);

@@ -16,8 +16,5 @@ csgi_status plugins_load_directory(app_set *apps, const server_options *options)
 /* Makes an app of a loaded plugin, with the configuration beside its file; *problem is a sentence.
  */
 csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buffer *problem);
-/* Tells the crash report which plugin is being entered outside of a task, and how; NULL: none. An
- * app_options.on_step. */
-void plugins_on_step(void *arg, csgi_str name, const char *step);
 
 #endif

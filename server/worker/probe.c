@@ -24,15 +24,16 @@ typedef struct step_note {
 /* What app_set_add and plugin_load tell; it is all a probe needs to know of a crash. */
 static step_note *the_note;
 
-static void on_step(void *arg, csgi_str name, const char *step)
+static void on_step(csgi_str name, const char *step)
 {
-    (void)arg, (void)name;
+    (void)name;
     snprintf(the_note->step, sizeof the_note->step, "%s", step ? step : "");
 }
 
 static void on_load_step(void *arg, const char *step)
 {
-    on_step(arg, STR(""), step);
+    (void)arg;
+    on_step(STR(""), step);
 }
 
 static void describe(const plugin *loaded, const char *file, buffer *report)
@@ -88,7 +89,7 @@ static bool try_plugin(const server_options *options, const char *file, buffer *
     if (status == CSGI_OK) {
         status = try_instance(loaded, file, &problem);
         if (status == CSGI_OK) describe(loaded, file, report);
-        on_step(NULL, STR(""), "unload");
+        on_step(STR(""), "unload");
         plugin_release(loaded);
     }
     if (status != CSGI_OK && !problem.len)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "loop/crash.h"
 #include "loop/task.h"
 #include "loop/timer.h"
 #include "net/listener.h"
@@ -234,7 +235,7 @@ static csgi_status make_apps(worker *self)
     const app_options of_apps = { .server_url = buffer_str(&self->url),
                                   .max_concurrency = self->options->limit_concurrency,
                                   .startup_timeout_ms = self->options->timeout_startup_ms,
-                                  .on_step = plugins_on_step };
+                                  .on_step = crash_set_step };
     const session_options of_sessions = {
         .http1 = { .server_header = true,
                    .date_header = true,

@@ -437,9 +437,8 @@ LIFESPAN(start_with_state)
     return answer_with(send, CSGI_LIFESPAN_COMPLETE, "");
 }
 
-static void on_step(void *arg, csgi_str plugin_name, const char *step)
+static void on_step(csgi_str plugin_name, const char *step)
 {
-    (void)arg;
     assert_string_equal(plugin_name.ptr, "app");
     note(step ? step : "-");
 }
