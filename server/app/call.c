@@ -48,6 +48,22 @@ void call_cancel(call *self)
     call_cancel_children(self);
 }
 
+csgi_status call_start_task(call *self, task_fn fn, task_end_fn on_end, void *arg, task **out)
+{
+    csgi_status status =
+        task_spawn(self->set->loop, self->label, self->stack_size, fn, on_end, arg, out);
+
+    if (status == CSGI_OK) task_set_owner(*out, self);
+    return status;
+}
+
+const call *call_current(const loop *runner)
+{
+    const task *running = task_current(runner);
+
+    return running ? task_get_owner(running) : NULL;
+}
+
 csgi_status call_defer(call *self, csgi_fn fn, void *arg)
 {
     deferred *added = arena_alloc(self->arena, sizeof *added, _Alignof(deferred));

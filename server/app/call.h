@@ -50,8 +50,10 @@ void call_cancel_children(call *self);
 /* Marks the application's function as returned; cancels what it spawned, and waits for it. [task]
  * [suspends] */
 void call_end_children(call *self);
-/* Whether this task is the call's, or one it spawned. */
-bool call_has_task(const call *self, const task *wanted);
+/* Spawns the call's task, or a further one, with its label and stack size. As task_spawn. */
+csgi_status call_start_task(call *self, task_fn fn, task_end_fn on_end, void *arg, task **out);
+/* The call that the running task works for; NULL on the loop's own stack. */
+const call *call_current(const loop *runner);
 
 /* "CSGI_EFAIL", or NULL for a number that is no status. */
 const char *status_name(csgi_status status);

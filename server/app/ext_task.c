@@ -61,8 +61,7 @@ csgi_status call_spawn(call *self, csgi_task_fn fn, void *arg, csgi_task **out)
     child = child_new(self);
     if (!child) return CSGI_ENOMEM;
     *child = (csgi_task){ .call = self, .fn = fn, .arg = arg };
-    status = task_spawn(self->set->loop, self->label, self->stack_size, child_run, on_child_end,
-                        child, &child->task);
+    status = call_start_task(self, child_run, on_child_end, child, &child->task);
     if (status != CSGI_OK) {
         child_recycle(child);
         return status;
@@ -87,15 +86,6 @@ void call_end_children(call *self)
     task_shield(self->task);
     task_wait_at(self->set->loop, &self->children_waiter);
     task_unshield(self->task);
-}
-
-bool call_has_task(const call *self, const task *wanted)
-{
-    if (self->task == wanted) return true;
-    LIST_EACH (node, &self->children) {
-        if (CONTAINER_OF(node, csgi_task, node)->task == wanted) return true;
-    }
-    return false;
 }
 
 /* ---- the table ---- */

@@ -149,8 +149,7 @@ void http_call_begin(app_set *set, exchange *request, const app_target *target, 
         return;
     }
     self->base.depth = depth;
-    status = task_spawn(set->loop, self->base.label, self->base.stack_size, http_call_run,
-                        on_call_end, self, &self->base.task);
+    status = call_start_task(&self->base, http_call_run, on_call_end, self, &self->base.task);
     if (status != CSGI_OK) {
         refuse(set, request,
                status == CSGI_ELIMIT ? "there are no more tasks" : "there is no memory for a task");

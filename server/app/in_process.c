@@ -73,18 +73,12 @@ static instance *find_app(const app_set *set, csgi_str name, buffer *why)
     return NULL;
 }
 
-/* How deep in-process calls have led to the running task. The newest calls come first in the list,
- * and a caller is most often among them. */
+/* How deep in-process calls have led to the running task. */
 static unsigned current_depth(const app_set *set)
 {
-    const task *current = task_current(set->loop);
+    const call *caller = call_current(set->loop);
 
-    LIST_EACH (node, &set->calls) {
-        const http_call *of = CONTAINER_OF(node, http_call, node);
-
-        if (call_has_task(&of->base, current)) return of->base.depth;
-    }
-    return 0; /* a lifespan's */
+    return caller ? caller->depth : 0;
 }
 
 /* The caller's headers, with those that a connection would have brought. */

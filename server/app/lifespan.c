@@ -282,8 +282,7 @@ static void start(lifespan *self)
     csgi_status status;
 
     if (!self->owner->plugin->descriptor.lifespan || lifespan_is_running(self)) return;
-    status = task_spawn(set->loop, &self->label, self->call.stack_size, lifespan_run,
-                        on_lifespan_end, self, &self->call.task);
+    status = call_start_task(&self->call, lifespan_run, on_lifespan_end, self, &self->call.task);
     if (status != CSGI_OK) {
         log_error("%.*s: start-up failed: no task for it (%s)", STR_ARG(self->owner->name),
                   status_text(status));

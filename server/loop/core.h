@@ -38,7 +38,7 @@ struct task {
     const task_label *label;
     task_fn fn;
     task_end_fn on_end;
-    void *arg;
+    void *arg, *owner;
     stack *stack;
     char *error;
     size_t error_len;

@@ -235,6 +235,16 @@ const task_label *task_get_label(const task *self)
     return self->label;
 }
 
+void task_set_owner(task *self, void *owner)
+{
+    self->owner = owner;
+}
+
+void *task_get_owner(const task *self)
+{
+    return self->owner;
+}
+
 size_t task_count(const loop *owner)
 {
     return owner->tasks.count;
