@@ -6,6 +6,12 @@
 
 static const csgi_event disconnect = CSGI_EVENT(csgi_event, CSGI_HTTP_DISCONNECT);
 
+/* A call ends without asking who else still waits in its closures: they are its own tasks'. */
+static bool is_in_call(const http_call *self)
+{
+    return call_current(self->base.set->loop) == &self->base;
+}
+
 csgi_status http_call_receive(csgi_receive *self, const csgi_event **event)
 {
     http_call *of = CONTAINER_OF(self, http_call, receive);
@@ -16,7 +22,7 @@ csgi_status http_call_receive(csgi_receive *self, const csgi_event **event)
     csgi_status status;
 
     if (!event) return CSGI_EINVAL;
-    if (!task_current(of->base.set->loop)) return CSGI_ESTATE;
+    if (!is_in_call(of)) return CSGI_ESTATE;
     status = exchange_receive(of->request, &kind, &bytes, &more, &trailers);
     if (status != CSGI_OK) return status;
     if (kind == EXCHANGE_GOT_DISCONNECT) {
@@ -70,7 +76,7 @@ csgi_status http_call_send(csgi_send *self, const csgi_event *event)
     status = event_check(event, of->scope.type, of->scope.features, problem);
     if (status != CSGI_OK)
         return event_refuse(&of->base, &sender->endpoint->label, event, status, problem);
-    if (!task_current(of->base.set->loop))
+    if (!is_in_call(of))
         return event_refuse(&of->base, &sender->endpoint->label, event, CSGI_ESTATE,
                             "it was sent from outside of the call's tasks");
     status = pass_on(of->request, event, &why);

@@ -93,7 +93,7 @@ static csgi_status inner_run(csgi_app *inner, const csgi_scope *scope, csgi_rece
     frame *next = self + 1;
     csgi_status status;
 
-    if (!running_task(self->call))
+    if (call_current(self->call->base.set->loop) != &self->call->base)
         return misused(self, CSGI_ESTATE, "it was called from outside of the call's tasks");
     if (!scope || !receive || !send)
         return misused(self, CSGI_EINVAL, "the scope, receive or send is NULL");

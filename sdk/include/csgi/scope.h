@@ -48,9 +48,9 @@ typedef struct csgi_scope {
 } csgi_scope;
 
 /* Closures: a function and the struct that holds it; frozen. A middleware may pass its own, with
- * its own state behind the function pointer. Any task of the request may use receive and send:
- * sends go out in the order of the calls; a second receiver gets CSGI_EBUSY. Both end with the
- * call. */
+ * its own state behind the function pointer. Any task of the call may use receive and send: sends
+ * go out in the order of the calls; a second receiver gets CSGI_EBUSY. Both end with the call, and
+ * tasks of other calls get CSGI_ESTATE: to reach them, wake one of their own. */
 
 /* Waits for the next event, which the host owns and which is valid until the next receive. [task]
  * [suspends] CSGI_EBUSY: another task is receiving. CSGI_ECANCELED: this task is cancelled. */

@@ -298,6 +298,66 @@ static void after_the_return_nothing_is_spawned(void **state)
     fixture_close(&f);
 }
 
+/* ---- the closures of another call ---- */
+
+static csgi_send *kept_send;
+static csgi_receive *kept_receive;
+static csgi_status stranger_sent, stranger_received;
+
+/* Keeps its closures for another call, as a chat room might. */
+static csgi_status lend_closures(void *self, const csgi_scope *scope, csgi_receive *receive,
+                                 csgi_send *send)
+{
+    const csgi_host *own = self;
+    const csgi_task_extension *extension = own->extension(own, CSGI_TASK_EXTENSION);
+
+    (void)scope;
+    kept_send = send;
+    kept_receive = receive;
+    extension->sleep_ms(own, 20);
+    return reply(send, 200, "mine");
+}
+
+static csgi_status use_closures(void *self, const csgi_scope *scope, csgi_receive *receive,
+                                csgi_send *send)
+{
+    const csgi_event *event;
+
+    (void)self;
+    (void)scope;
+    (void)receive;
+    stranger_sent = reply(kept_send, 200, "not mine");
+    stranger_received = kept_receive->call(kept_receive, &event);
+    return reply(send, 200, "");
+}
+
+static void closures_serve_the_tasks_of_their_call_alone(void **state)
+{
+    static const csgi_endpoint both[] = {
+        { CSGI_STR("lend"), CSGI_STR("/lend"), CSGI_STR(""), CSGI_HTTP, 0, lend_closures, NULL },
+        { CSGI_STR("use"), CSGI_STR("/use"), CSGI_STR(""), CSGI_HTTP, 0, use_closures, NULL },
+    };
+    const memory_request lending = { .raw_path = CSGI_STR("/lend") },
+                         using = { .raw_path = CSGI_STR("/use") };
+    answer lent = { 0 }, used = { 0 };
+    fixture f;
+
+    (void)state;
+    fixture_open(&f, NULL);
+    fixture_add(&f, fixture_plugin(&f, "test", both, COUNT_OF(both)));
+    fixture_route(&f);
+    ask_begin(&f, &lent, &lending);
+    ask_begin(&f, &used, &using);
+    loop_run(f.loop);
+    assert_int_equal(stranger_sent, CSGI_ESTATE);
+    assert_int_equal(stranger_received, CSGI_ESTATE);
+    assert_logged(&f, "endpoint lend: send of http.response.start was refused with CSGI_ESTATE: it "
+                      "was sent from outside of the call's tasks");
+    assert_string_equal(lent.body, "mine");
+    assert_int_equal(used.status, 200);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +369,7 @@ int main(void)
         cmocka_unit_test(one_task_reads_while_another_writes),
         cmocka_unit_test(a_spawned_task_may_answer),
         cmocka_unit_test(after_the_return_nothing_is_spawned),
+        cmocka_unit_test(closures_serve_the_tasks_of_their_call_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
