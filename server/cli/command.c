@@ -24,6 +24,13 @@ static void print_help(const command_help *help)
     buffer_fini(&text);
 }
 
+void tell_mistakes(const command_help *help, buffer *problem)
+{
+    fprintf(stderr, "%.*s\"capricorn %s --help\" says more.\n", STR_ARG(buffer_str(problem)),
+            help->name);
+    buffer_fini(problem);
+}
+
 bool read_options(const command_help *help, int argc, char **argv, server_options *options,
                   int *file_count, int *exit_status)
 {
@@ -41,8 +48,7 @@ bool read_options(const command_help *help, int argc, char **argv, server_option
     } else if (asked) {
         print_help(help);
     } else if (is_wrong) {
-        fprintf(stderr, "%.*s\"capricorn %s --help\" says more.\n", STR_ARG(buffer_str(&problem)),
-                help->name);
+        tell_mistakes(help, &problem);
     }
     buffer_fini(&problem);
     return !asked && !is_wrong;

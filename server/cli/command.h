@@ -17,6 +17,8 @@ typedef struct command_help {
 
 /* "capricorn 0.1.0 (CSGI 1.0)". */
 void print_version(void);
+/* Prints the mistakes in the options, a line each, and frees their text. */
+void tell_mistakes(const command_help *help, buffer *problem);
 /* Sets the options from the environment and the arguments, whose files are moved to the front of
  * argv and counted. False: the command ends here, with *exit_status; --help and --version are
  * answered, mistakes are told on standard error. */

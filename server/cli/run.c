@@ -22,10 +22,16 @@ static const command_help help = {
 int command_run(int argc, char **argv)
 {
     server_options options;
+    bind_list binds;
+    buffer problem = { 0 };
     int file_count, exit_status;
 
     if (!read_options(&help, argc, argv, &options, &file_count, &exit_status)) return exit_status;
+    if (bind_list_choose(&binds, &options, &problem) != CSGI_OK) {
+        tell_mistakes(&help, &problem);
+        return EXIT_USAGE;
+    }
     log_init((log_level)options.log_level,
              isatty(STDERR_FILENO) && isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
-    return worker_run(&options, argv, (size_t)file_count);
+    return worker_run(&options, &binds, argv, (size_t)file_count);
 }

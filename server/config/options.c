@@ -25,6 +25,10 @@ const option_entry option_table[] = {
     OPTION("port", "NUMBER", OPTION_NUMBER, port, "8000", 0, 65535,
            "listen on this port; 0 picks a free one and prints it"),
     OPTION("uds", "PATH", OPTION_TEXT, uds, "", 0, 0, "listen on this Unix socket instead"),
+    OPTION("fd", "NUMBER", OPTION_NUMBER, fd, "", 3, 65535,
+           "listen on this socket, inherited from the parent, instead"),
+    OPTION("bind", "WHERE", OPTION_LIST, bind, "", 0, 0,
+           "listen on HOST:PORT, unix:PATH or fd://NUMBER; may be repeated"),
     OPTION("backlog", "NUMBER", OPTION_NUMBER, backlog, "2048", 1, 65535,
            "connections that may wait to be accepted"),
     OPTION("plugin-dir", "DIR", OPTION_TEXT, plugin_dir, "plugins", 0, 0,
@@ -49,8 +53,13 @@ const option_entry option_table[] = {
            "a plugin whose start-up takes longer has failed"),
     OPTION("timeout-graceful-shutdown", "DURATION", OPTION_DURATION, timeout_graceful_shutdown_ms,
            "30s", 0, YEAR_MS, "what running requests are given to end when the server stops"),
+    OPTION("drain-delay", "DURATION", OPTION_DURATION, drain_delay_ms, "0", 0, YEAR_MS,
+           "go on accepting for so long when told to stop: balancers look away"),
 };
 const size_t option_count = sizeof option_table / sizeof option_table[0];
+
+_Static_assert(sizeof option_table / sizeof option_table[0] <= OPTION_COUNT_MAX,
+               "server_options.sources has room for each");
 
 static bool parse_log_level(csgi_str text, uint64_t *level)
 {
@@ -101,6 +110,7 @@ static const char *kind_expects(option_kind kind)
     case OPTION_LOG_LEVEL:
         return "debug, info, warning, error or critical";
     case OPTION_TEXT:
+    case OPTION_LIST:
         break;
     }
     return "text that is not empty";
@@ -119,6 +129,7 @@ static bool parse_number(const option_entry *entry, csgi_str text, uint64_t *num
         return parse_log_level(text, number);
     case OPTION_TEXT:
     case OPTION_SWITCH:
+    case OPTION_LIST:
         break;
     }
     return false;
@@ -127,6 +138,18 @@ static bool parse_number(const option_entry *entry, csgi_str text, uint64_t *num
 static bool is_bounded(option_kind kind)
 {
     return kind == OPTION_NUMBER || kind == OPTION_DURATION || kind == OPTION_SIZE;
+}
+
+static csgi_status append_item(option_list *self, const char *source, csgi_str text,
+                               buffer *problem)
+{
+    if (self->count == OPTION_LIST_MAX) {
+        buffer_printf(problem, "%s: found \"%.*s\", expected at most %u of them\n", source,
+                      STR_ARG(text), OPTION_LIST_MAX);
+        return CSGI_EINVAL;
+    }
+    self->items[self->count++] = text;
+    return CSGI_OK;
 }
 
 /* Sets one option from text; source ("--port", "CAPRICORN_PORT") is for the message. */
@@ -140,6 +163,8 @@ static csgi_status set_option(server_options *self, const option_entry *entry, c
         memcpy(field, &text, sizeof text);
         return CSGI_OK;
     }
+    if (entry->kind == OPTION_LIST && *text)
+        return append_item((option_list *)field, source, str_from(text), problem);
     if (entry->kind == OPTION_SWITCH && parse_switch(str_from(text), (bool *)field)) return CSGI_OK;
     if (!parse_number(entry, str_from(text), &number)) {
         buffer_printf(problem, "%s: found \"%s\", expected %s\n", source, text,
@@ -165,7 +190,7 @@ void options_init(server_options *self)
 
     memset(self, 0, sizeof *self);
     for (size_t i = 0; i < option_count; i++) {
-        if (option_table[i].kind == OPTION_TEXT && !*option_table[i].fallback) continue;
+        if (!*option_table[i].fallback) continue;
         set_option(self, &option_table[i], option_table[i].name, option_table[i].fallback,
                    &problem);
     }
@@ -181,6 +206,27 @@ static void environment_name(const option_entry *entry, char *out, size_t size)
     }
 }
 
+/* Sets a list from text with commas between its elements. */
+static void set_list(server_options *self, const option_entry *entry, const char *source,
+                     csgi_str text, buffer *problem)
+{
+    option_list *list = (option_list *)(void *)((char *)self + entry->offset);
+
+    list->count = 0;
+    for (size_t start = 0; start <= text.len;) {
+        csgi_str rest = str_slice(text, start, SIZE_MAX);
+        csgi_str item = str_slice(rest, 0, str_find_char(rest, ','));
+
+        start += item.len + 1;
+        item = str_trim(item);
+        if (item.len == 0)
+            buffer_printf(problem, "%s: found \"%.*s\", expected text between the commas\n", source,
+                          STR_ARG(text));
+        else
+            append_item(list, source, item, problem);
+    }
+}
+
 csgi_status options_read_environment(server_options *self, buffer *problem)
 {
     size_t before = problem->len;
@@ -191,7 +237,12 @@ csgi_status options_read_environment(server_options *self, buffer *problem)
 
         environment_name(&option_table[i], name, sizeof name);
         text = getenv(name);
-        if (text) set_option(self, &option_table[i], name, text, problem);
+        if (!text) continue;
+        self->sources[i] = OPTION_FROM_ENVIRONMENT;
+        if (option_table[i].kind == OPTION_LIST)
+            set_list(self, &option_table[i], name, str_from(text), problem);
+        else
+            set_option(self, &option_table[i], name, text, problem);
     }
     return problem->len > before ? CSGI_EINVAL : CSGI_OK;
 }
@@ -231,6 +282,16 @@ static void report_unknown(csgi_str name, buffer *problem)
     buffer_printf(problem, "\n");
 }
 
+/* The arguments' elements replace the environment's. */
+static void begin_argument(server_options *self, const option_entry *entry)
+{
+    size_t index = (size_t)(entry - option_table);
+
+    if (entry->kind == OPTION_LIST && self->sources[index] != OPTION_FROM_ARGUMENTS)
+        ((option_list *)(void *)((char *)self + entry->offset))->count = 0;
+    self->sources[index] = OPTION_FROM_ARGUMENTS;
+}
+
 /* Reads the option at argv[at]; returns how many arguments it took. */
 static int read_option(server_options *self, int argc, char **argv, int at, buffer *problem)
 {
@@ -246,6 +307,7 @@ static int read_option(server_options *self, int argc, char **argv, int at, buff
         return 1;
     }
     snprintf(source, sizeof source, "--%.*s", STR_ARG(name));
+    begin_argument(self, entry);
     if (entry->kind == OPTION_SWITCH) {
         if (equals < argument.len)
             buffer_printf(problem, "%s: takes no value\n", source);
@@ -299,6 +361,25 @@ csgi_status options_read_arguments(server_options *self, int argc, char **argv,
     }
     *positional_count = positionals;
     return problem->len > before ? CSGI_EINVAL : CSGI_OK;
+}
+
+option_source options_source(const server_options *self, const char *name)
+{
+    bool negated;
+    const option_entry *entry = find_option(str_from(name), &negated);
+
+    CHECK(entry);
+    return (option_source)self->sources[entry - option_table];
+}
+
+void option_print_name(const char *name, option_source source, char *out, size_t size)
+{
+    bool negated;
+
+    if (source == OPTION_FROM_ENVIRONMENT)
+        environment_name(find_option(str_from(name), &negated), out, size);
+    else
+        snprintf(out, size, "--%s", name);
 }
 
 csgi_status options_print_help(buffer *out)

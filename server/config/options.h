@@ -9,13 +9,34 @@
 #include "base/buffer.h"
 #include "log/log.h"
 
+#define OPTION_LIST_MAX  32u /* elements of a list */
+#define OPTION_COUNT_MAX 64u
+#define OPTION_NAME_MAX  64u /* bytes of "--name" or "CAPRICORN_NAME", with a NUL */
+
+/* What an option that may be given several times was given; borrowed. */
+typedef struct option_list {
+    csgi_str items[OPTION_LIST_MAX];
+    uint32_t count;
+} option_list;
+
+/* Who said what an option is. */
+typedef enum option_source {
+    OPTION_BY_DEFAULT,
+    OPTION_FROM_ENVIRONMENT,
+    OPTION_FROM_ARGUMENTS
+} option_source;
+
 typedef struct server_options {
     const char *host, *uds, *plugin_dir;
+    option_list bind;
+    uint64_t fd; /* 0: none */
+    uint64_t drain_delay_ms;
     uint64_t port, backlog, limit_concurrency, limit_body;
     uint64_t timeout_keep_alive_ms, timeout_graceful_shutdown_ms, timeout_startup_ms;
     uint64_t stall_threshold_ms, stack_size;
     uint64_t log_level; /* a log_level */
     bool access_log, insecure_plugins;
+    uint8_t sources[OPTION_COUNT_MAX]; /* an option_source for each entry of the table */
 } server_options;
 
 typedef enum option_kind {
@@ -24,13 +45,14 @@ typedef enum option_kind {
     OPTION_NUMBER,
     OPTION_DURATION, /* "250ms", "2s", "1m"; a plain number is seconds; kept in milliseconds */
     OPTION_SIZE,     /* "64KiB", "1MiB"; a plain number is bytes */
-    OPTION_LOG_LEVEL
+    OPTION_LOG_LEVEL,
+    OPTION_LIST /* --name once for each element; commas between them in the environment */
 } option_kind;
 
 typedef struct option_entry {
     const char *name;     /* "log-level": --log-level, CAPRICORN_LOG_LEVEL */
     const char *metavar;  /* in the help; NULL for switches */
-    const char *fallback; /* the default, as it would be written; "" for text: none */
+    const char *fallback; /* the default, as it would be written; "": none */
     const char *help;
     option_kind kind;
     size_t offset;     /* into server_options */
@@ -49,6 +71,9 @@ csgi_status options_read_environment(server_options *self, buffer *problem);
  * ("help", "version"). CSGI_EINVAL: *problem has a sentence a line. */
 csgi_status options_read_arguments(server_options *self, int argc, char **argv,
                                    int *positional_count, const char **asked, buffer *problem);
+option_source options_source(const server_options *self, const char *name);
+/* "--log-level" or "CAPRICORN_LOG_LEVEL", for messages. */
+void option_print_name(const char *name, option_source source, char *out, size_t size);
 /* The help text of all options. */
 csgi_status options_print_help(buffer *out);
 

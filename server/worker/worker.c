@@ -11,10 +11,10 @@
 #include "loop/crash.h"
 #include "loop/task.h"
 #include "loop/timer.h"
-#include "net/listener.h"
 #include "session/session.h"
+#include "worker/listeners.h"
 #include "worker/plugins.h"
-#include "worker/server_url.h"
+#include "worker/systemd.h"
 
 /* Cancelled calls may still say goodbye for this long before their connections are cut, */
 #define CUT_AFTER_MS 1000u
@@ -24,6 +24,7 @@
 typedef enum stage {
     STAGE_STARTING,
     STAGE_SERVING,
+    STAGE_DELAYING, /* stop was asked, and balancers have yet to notice */
     STAGE_DRAINING,
     STAGE_CANCELLED,
     STAGE_CUT,
@@ -34,7 +35,9 @@ typedef struct worker {
     const server_options *options;
     loop *loop;
     client *client;
-    listener *listener;
+    bind_list *binds;
+    listener_set listeners;
+    systemd manager;
     app_set *apps;
     session_set *sessions;
     buffer url;     /* the server's */
@@ -49,8 +52,8 @@ typedef struct worker {
 static void close_all(worker *self)
 {
     timer_stop(self->loop, &self->patience);
-    if (self->listener) listener_close(self->listener);
-    self->listener = NULL;
+    systemd_close(&self->manager);
+    listeners_close(&self->listeners);
     if (self->apps) app_set_free(self->apps);
     if (self->client) client_close(self->client);
     loop_close_signals(self->loop);
@@ -116,11 +119,24 @@ _Noreturn static void leave(const worker *self)
     _exit(EXIT_STUCK);
 }
 
+/* No connection comes from now on, and those that wait have been accepted. */
+static void begin_drain(worker *self)
+{
+    self->stage = STAGE_DRAINING;
+    listeners_close(&self->listeners);
+    app_set_drain(self->apps);
+    timer_start(self->loop, &self->patience, self->options->timeout_graceful_shutdown_ms);
+    session_set_drain(self->sessions, on_no_sessions, self);
+}
+
 static void on_patience_over(timer *patience)
 {
     worker *self = CONTAINER_OF(patience, worker, patience);
 
     switch (self->stage) {
+    case STAGE_DELAYING:
+        begin_drain(self);
+        break;
     case STAGE_DRAINING:
         log_warning("%zu requests have not ended within --timeout-graceful-shutdown: cancelling "
                     "them",
@@ -139,15 +155,19 @@ static void on_patience_over(timer *patience)
     }
 }
 
+/* Told by the first signal. */
 static void begin_stop(worker *self)
 {
+    uint64_t delay_ms = self->options->drain_delay_ms;
+
     log_info("Shutting down");
-    self->stage = STAGE_DRAINING;
-    listener_close(self->listener);
-    self->listener = NULL;
-    app_set_drain(self->apps);
-    timer_start(self->loop, &self->patience, self->options->timeout_graceful_shutdown_ms);
-    session_set_drain(self->sessions, on_no_sessions, self);
+    systemd_tell("STOPPING=1\nSTATUS=Shutting down");
+    if (delay_ms == 0) {
+        begin_drain(self);
+        return;
+    }
+    self->stage = STAGE_DELAYING;
+    timer_start(self->loop, &self->patience, delay_ms);
 }
 
 static void on_signal(void *arg, int signum)
@@ -162,6 +182,7 @@ static void on_signal(void *arg, int signum)
         log_error("stopped during start-up");
         _exit(EXIT_START_FAILED);
     } else if (again && signum == SIGINT && self->stage < STAGE_CUT) {
+        if (self->stage == STAGE_DELAYING) begin_drain(self);
         log_warning("cutting %zu connections", session_set_count(self->sessions));
         cut_connections(self);
     } else if (again && signum == SIGINT && self->stage == STAGE_CLOSING) {
@@ -171,13 +192,15 @@ static void on_signal(void *arg, int signum)
 
 /* ---- starting ---- */
 
-static csgi_status bind_listener(worker *self, buffer *problem)
+/* Where the options say, or else the sockets of the service manager, or else the default. */
+static csgi_status bind_listeners(worker *self, buffer *problem)
 {
-    const server_options *options = self->options;
+    csgi_status status = CSGI_OK;
 
-    if (options->uds) return listener_bind_unix(self->loop, options->uds, &self->listener, problem);
-    return listener_bind_tcp(self->loop, options->host, (uint32_t)options->port, &self->listener,
-                             problem);
+    if (self->binds->count == 0) status = systemd_find_sockets(self->binds, problem);
+    if (status != CSGI_OK) return status;
+    if (self->binds->count == 0) bind_list_default(self->binds, self->options);
+    return listeners_bind(&self->listeners, self->loop, self->binds, problem);
 }
 
 static void fail_start(worker *self)
@@ -201,19 +224,17 @@ static void on_apps_started(void *arg, csgi_status status)
         end_apps(self);
         return;
     }
-    if (listener_start(self->listener, (int)self->options->backlog, session_set_accept,
-                       self->sessions, &problem) != CSGI_OK) {
+    if (listeners_start(&self->listeners, (int)self->options->backlog, session_set_accept,
+                        self->sessions, &problem) != CSGI_OK) {
         log_error("%.*s", STR_ARG(buffer_str(&problem)));
         buffer_fini(&problem);
         fail_start(self);
         return;
     }
     self->stage = STAGE_SERVING;
-    if (self->options->uds)
-        log_info("Capricorn running on unix socket %s (Press CTRL+C to quit)", self->options->uds);
-    else
-        log_info("Capricorn running on %.*s (Press CTRL+C to quit)",
-                 STR_ARG(buffer_str(&self->url)));
+    listeners_log(&self->listeners);
+    systemd_open(&self->manager, self->loop);
+    systemd_tell("READY=1\nSTATUS=Serving %.*s", STR_ARG(buffer_str(&self->url)));
 }
 
 /* What can fail before the loop runs. On failure what was made is freed by close_all. */
@@ -254,8 +275,8 @@ static csgi_status make_parts(worker *self, buffer *problem)
 {
     csgi_status status = make_loop(self);
 
-    if (status == CSGI_OK) status = bind_listener(self, problem);
-    if (status == CSGI_OK) status = server_url_print(listener_address(self->listener), &self->url);
+    if (status == CSGI_OK) status = bind_listeners(self, problem);
+    if (status == CSGI_OK) status = listeners_print_url(&self->listeners, &self->url);
     return status == CSGI_OK ? make_apps(self) : status;
 }
 
@@ -300,9 +321,9 @@ static void run(worker *self, char **files, size_t file_count)
     if (self->loop) loop_run(self->loop);
 }
 
-int worker_run(const server_options *options, char **files, size_t file_count)
+int worker_run(const server_options *options, bind_list *binds, char **files, size_t file_count)
 {
-    worker self = { .options = options, .exit_status = EXIT_SERVED };
+    worker self = { .options = options, .binds = binds, .exit_status = EXIT_SERVED };
 
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a log file at its limit loses lines */

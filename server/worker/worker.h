@@ -4,7 +4,7 @@
 #ifndef CAPRICORN_WORKER_WORKER_H
 #define CAPRICORN_WORKER_WORKER_H
 
-#include "config/options.h"
+#include "config/bind.h"
 
 /* Exit statuses of the process. */
 enum {
@@ -16,7 +16,8 @@ enum {
 };
 
 /* Serves the named plugin files, or else those of the plugin directory, until a signal says stop.
- * Returns the exit status; everything is logged. */
-int worker_run(const server_options *options, char **files, size_t file_count);
+ * An empty list of binds is filled with what the service manager passed on, or the default. Returns
+ * the exit status; everything is logged. */
+int worker_run(const server_options *options, bind_list *binds, char **files, size_t file_count);
 
 #endif

@@ -90,7 +90,7 @@ class Server:
     """One `capricorn run`, with a plugin directory of its own."""
 
     def __init__(self, plugins=(), configs=None, arguments=(), environment=None, uds=False,
-                 log_level=None, start=True, plugin_dir=None, wrapper=()):
+                 log_level=None, start=True, plugin_dir=None, wrapper=(), pass_fds=()):
         self.directory = Path(tempfile.mkdtemp(prefix="capricorn-"))
         self.directory.chmod(0o755)
         self.plugin_dir = plugin_dir or self.directory / "plugins"
@@ -109,6 +109,7 @@ class Server:
             self.command += ["--log-level", log_level]
         self.command += list(arguments)
         self.environment = {**os.environ, **(environment or {})}
+        self.pass_fds = pass_fds
         self.process = None
         self.stderr, self.stdout = [], []
         self.changed = threading.Condition()
@@ -140,7 +141,8 @@ class Server:
         """Starts the process and does not wait for anything."""
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        env=self.environment, cwd=self.directory)
+                                        env=self.environment, cwd=self.directory,
+                                        pass_fds=self.pass_fds)
         self.readers = [
             threading.Thread(target=self._read, args=(self.process.stderr, self.stderr),
                              daemon=True),

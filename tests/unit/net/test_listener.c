@@ -69,12 +69,23 @@ static void finish(rig *self)
     stream_pool_clear();
 }
 
+/* The first address of a host. */
+static csgi_status bind_host(loop *runner, const char *host, uint32_t port, listener **out,
+                             buffer *reason)
+{
+    address found[8];
+    size_t count;
+    csgi_status status = listener_find_host(host, port, found, COUNT_OF(found), &count, reason);
+
+    return status ? status : listener_bind_tcp(runner, &found[0], false, out, reason);
+}
+
 static listener *bound(rig *self, const char *host, uint32_t port)
 {
     listener *made;
     buffer reason = { 0 };
 
-    if (listener_bind_tcp(self->loop, host, port, &made, &reason))
+    if (bind_host(self->loop, host, port, &made, &reason))
         fail_msg("%.*s", (int)reason.len, reason.bytes);
     return made;
 }
@@ -84,7 +95,7 @@ static listener *bound_unix(rig *self, const char *path)
     listener *made;
     buffer reason = { 0 };
 
-    if (listener_bind_unix(self->loop, path, &made, &reason))
+    if (listener_bind_unix(self->loop, path, LISTENER_MODE_BY_MASK, &made, &reason))
         fail_msg("%.*s", (int)reason.len, reason.bytes);
     return made;
 }
@@ -180,8 +191,8 @@ static void a_port_in_use_is_an_error_when_binding(void **state)
     begin(&now);
     first = bound(&now, "127.0.0.1", 0);
     start(&now, first);
-    assert_int_equal(listener_bind_tcp(now.loop, "127.0.0.1", listener_address(first)->port,
-                                       &second, &reason),
+    assert_int_equal(bind_host(now.loop, "127.0.0.1", listener_address(first)->port, &second,
+                               &reason),
                      CSGI_EFAIL);
     assert_null(second);
     snprintf(want, sizeof want,
@@ -202,14 +213,14 @@ static void other_failures_say_what_to_do(void **state)
 
     (void)state;
     begin(&now);
-    assert_int_equal(listener_bind_tcp(now.loop, "192.0.2.1", 80, &it, &reason), CSGI_EFAIL);
+    assert_int_equal(bind_host(now.loop, "192.0.2.1", 80, &it, &reason), CSGI_EUNREACH);
     assert_reason(&reason, "cannot listen on 192.0.2.1:80: address not available (this machine "
                            "has no such address; choose another with --host)");
-    assert_int_equal(listener_bind_tcp(now.loop, "127.0.0.1", 65536, &it, &reason), CSGI_EFAIL);
+    assert_int_equal(bind_host(now.loop, "127.0.0.1", 65536, &it, &reason), CSGI_EFAIL);
     assert_reason(&reason, "cannot listen on 127.0.0.1:65536: no such port (0 to 65535)");
     memset(host, 'a', 64);
     host[64] = '\0';
-    assert_int_equal(listener_bind_tcp(now.loop, host, 80, &it, &reason), CSGI_EFAIL);
+    assert_int_equal(bind_host(now.loop, host, 80, &it, &reason), CSGI_EFAIL);
     assert_int_equal(buffer_append(&reason, "", 1), CSGI_OK);
     assert_non_null(strstr(reason.bytes, "(choose an address with --host)"));
     buffer_fini(&reason);
@@ -359,7 +370,8 @@ static void a_live_unix_socket_is_an_error_and_stays(void **state)
     begin(&now);
     it = bound_unix(&now, path);
     start(&now, it);
-    assert_int_equal(listener_bind_unix(now.loop, path, &second, &reason), CSGI_EFAIL);
+    assert_int_equal(listener_bind_unix(now.loop, path, LISTENER_MODE_BY_MASK, &second, &reason),
+                     CSGI_EFAIL);
     snprintf(want, sizeof want,
              "cannot listen on %s: in use by a running server (stop it, or choose another path)",
              path);
@@ -380,7 +392,8 @@ static void another_file_at_the_path_is_an_error_and_stays(void **state)
     (void)state;
     begin(&now);
     close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    assert_int_equal(listener_bind_unix(now.loop, path, &it, &reason), CSGI_EFAIL);
+    assert_int_equal(listener_bind_unix(now.loop, path, LISTENER_MODE_BY_MASK, &it, &reason),
+                     CSGI_EFAIL);
     snprintf(want, sizeof want,
              "cannot listen on %s: the file exists and is not a socket (remove it, or choose "
              "another path)",
@@ -402,11 +415,14 @@ static void a_path_that_is_too_long_or_nowhere_is_an_error(void **state)
     begin(&now);
     memset(long_path, 'p', 108);
     long_path[108] = '\0';
-    assert_int_equal(listener_bind_unix(now.loop, long_path, &it, &reason), CSGI_EFAIL);
+    assert_int_equal(listener_bind_unix(now.loop, long_path, LISTENER_MODE_BY_MASK, &it, &reason),
+                     CSGI_EFAIL);
     assert_int_equal(buffer_append(&reason, "", 1), CSGI_OK);
     assert_non_null(strstr(reason.bytes, "a socket's path has 1 to 107 bytes"));
     buffer_fini(&reason);
-    assert_int_equal(listener_bind_unix(now.loop, "/nonexistent/s", &it, &reason), CSGI_EFAIL);
+    assert_int_equal(listener_bind_unix(now.loop, "/nonexistent/s", LISTENER_MODE_BY_MASK, &it,
+                                        &reason),
+                     CSGI_EFAIL);
     assert_reason(&reason, "cannot listen on /nonexistent/s: no such file or directory");
     finish(&now);
 }
