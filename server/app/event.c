@@ -19,7 +19,7 @@ typedef struct event_kind {
     uint32_t scopes; /* which may send it; 0: it is received only */
     uint64_t feature;
     const char *name;
-    uint16_t size; /* as of 1.0: what every sender fills in */
+    uint16_t size; /* what every sender fills in; flags may come after it */
     uint16_t flags_at, text_at, fields_at;
 } event_kind;
 
@@ -31,9 +31,11 @@ static const event_kind kinds[] = {
     { CSGI_HTTP_RESPONSE_BODY, CSGI_HTTP, 0, "http.response.body", sizeof(csgi_http_body),
       AT(csgi_http_body, flags), AT(csgi_http_body, body), NOWHERE },
     { CSGI_HTTP_RESPONSE_TRAILERS, CSGI_HTTP, CSGI_CAN_TRAILERS, "http.response.trailers",
-      sizeof(csgi_http_fields), NOWHERE, NOWHERE, AT(csgi_http_fields, fields) },
+      AT(csgi_http_fields, flags), AT(csgi_http_fields, flags), NOWHERE,
+      AT(csgi_http_fields, fields) },
     { CSGI_HTTP_RESPONSE_EARLY_HINT, CSGI_HTTP, CSGI_CAN_EARLY_HINT, "http.response.early_hint",
-      sizeof(csgi_http_fields), NOWHERE, NOWHERE, AT(csgi_http_fields, fields) },
+      AT(csgi_http_fields, flags), AT(csgi_http_fields, flags), NOWHERE,
+      AT(csgi_http_fields, fields) },
     { CSGI_HTTP_RESPONSE_PATHSEND, CSGI_HTTP, CSGI_CAN_PATHSEND, "http.response.pathsend",
       sizeof(csgi_http_file), AT(csgi_http_file, flags), AT(csgi_http_file, path), NOWHERE },
     { CSGI_HTTP_RESPONSE_ZEROCOPYSEND, CSGI_HTTP, CSGI_CAN_ZEROCOPYSEND,
@@ -101,7 +103,7 @@ static csgi_status check_fields(const csgi_fields *fields, char why[EVENT_WHY_SI
 static csgi_status check_members(const event_kind *kind, const csgi_event *event,
                                  char why[EVENT_WHY_SIZE])
 {
-    if (kind->flags_at != NOWHERE) {
+    if (kind->flags_at != NOWHERE && event->size >= kind->flags_at + sizeof(uint32_t)) {
         uint32_t flags = *(const uint32_t *)member(event, kind->flags_at);
 
         if (flags & MUST_UNDERSTAND) {
@@ -140,7 +142,7 @@ csgi_status event_check(const csgi_event *event, uint32_t scope_type, uint64_t f
         return CSGI_ENOTSUP;
     }
     if (kind->feature & ~features) {
-        snprintf(why, EVENT_WHY_SIZE, "the scope's features do not offer it");
+        snprintf(why, EVENT_WHY_SIZE, EVENT_NOT_OFFERED);
         return CSGI_ENOTSUP;
     }
     if (event->size < kind->size) {
@@ -149,6 +151,13 @@ csgi_status event_check(const csgi_event *event, uint32_t scope_type, uint64_t f
         return CSGI_EINVAL;
     }
     return check_members(kind, event, why);
+}
+
+bool event_is_offered(const csgi_event *event, uint64_t features)
+{
+    const event_kind *kind = event ? find_kind(event->type) : NULL;
+
+    return !kind || !(kind->feature & ~features);
 }
 
 csgi_status event_refuse(const call *of, const task_label *sender, const csgi_event *event,

@@ -70,6 +70,7 @@ static csgi_status scope_init(http_call *self, const app_target *target, csgi_fi
     self->scope = (csgi_scope){
         .size = sizeof(csgi_scope),
         .type = CSGI_HTTP,
+        .features = request->features,
         .server = &self->base,
         .arena = self->base.arena,
         .http_version = scope_str(request->http_version),
@@ -111,6 +112,7 @@ static http_call *http_call_new(app_set *set, exchange *request, const app_targe
     for (size_t i = 0; i < target->around_count; i++)
         frame_init(&self->frames[i], self, target->around[i]);
     frame_init(&self->frames[count - 1], self, target->endpoint);
+    self->frames[0].features = request->features;
     return scope_init(self, target, params) == CSGI_OK ? self : NULL;
 }
 

@@ -14,6 +14,8 @@ typedef struct frame {
     csgi_app inner; /* of a middleware: runs the next frame */
     http_call *call;
     const app_endpoint *endpoint;
+    uint64_t features; /* of the scope it was called with */
+    csgi_send *onward; /* a middleware's own send, when that scope had fewer; else NULL */
     bool is_inner_called;
 } frame;
 
@@ -33,9 +35,10 @@ struct http_call {
 void http_call_begin(app_set *set, exchange *request, const app_target *target, csgi_fields params,
                      unsigned depth);
 
-/* What the closures do (http_events.c). */
+/* What the closures do (http_events.c). The last one stands before a middleware's own send. */
 csgi_status http_call_receive(csgi_receive *self, const csgi_event **event);
 csgi_status http_call_send(csgi_send *self, const csgi_event *event);
+csgi_status http_call_send_onward(csgi_send *self, const csgi_event *event);
 
 /* Runs a frame and what is further in; its failure is logged here (middleware.c). [suspends] */
 csgi_status frame_run(frame *self, const csgi_scope *scope, csgi_receive *receive, csgi_send *send);

@@ -2,6 +2,8 @@
  * HTTP's receive and send: CSGI's events to and from the exchange. */
 #include "app/http_call.h"
 
+#include <string.h>
+
 #include "app/event.h"
 
 static const csgi_event disconnect = CSGI_EVENT(csgi_event, CSGI_HTTP_DISCONNECT);
@@ -55,33 +57,95 @@ static const char *order_problem(const exchange *request, const csgi_event *even
     }
 }
 
-static csgi_status pass_on(exchange *request, const csgi_event *event, const char **why)
+static csgi_status pass_start(exchange *request, const csgi_http_start *start, uint64_t features,
+                              const char **why)
 {
-    const csgi_http_start *start = (const csgi_http_start *)event;
-    const csgi_http_body *body = (const csgi_http_body *)event;
+    if ((start->flags & CSGI_TRAILERS) && (features & CSGI_CAN_TRAILERS))
+        return exchange_start_with_trailers(request, start->status, start->headers, why);
+    return exchange_start(request, start->status, start->headers, why);
+}
 
-    if (event->type == CSGI_HTTP_RESPONSE_START)
-        return exchange_start(request, start->status, start->headers, why);
-    return exchange_body(request, body->body, body->flags & CSGI_MORE, why);
+static csgi_status pass_trailers(exchange *request, const csgi_http_fields *event, const char **why)
+{
+    bool more = CSGI_HAS(event, csgi_http_fields, flags) && (event->flags & CSGI_MORE);
+
+    return exchange_trailers(request, event->fields, more, why);
+}
+
+static csgi_status pass_on(exchange *request, const csgi_event *event, uint64_t features,
+                           const char **why)
+{
+    const csgi_http_body *body = (const csgi_http_body *)event;
+    const csgi_http_fields *fields = (const csgi_http_fields *)event;
+
+    switch (event->type) {
+    case CSGI_HTTP_RESPONSE_START:
+        return pass_start(request, (const csgi_http_start *)event, features, why);
+    case CSGI_HTTP_RESPONSE_EARLY_HINT:
+        return exchange_hint(request, fields->fields, why);
+    case CSGI_HTTP_RESPONSE_TRAILERS:
+        return pass_trailers(request, fields, why);
+    default:
+        return exchange_body(request, body->body, body->flags & CSGI_MORE, why);
+    }
+}
+
+static bool is_refusal(csgi_status status)
+{
+    return status == CSGI_EINVAL || status == CSGI_ESTATE || status == CSGI_ENOTSUP;
 }
 
 csgi_status http_call_send(csgi_send *self, const csgi_event *event)
 {
     frame *sender = CONTAINER_OF(self, frame, send);
     http_call *of = sender->call;
+    uint64_t features = of->scope.features & sender->features;
     char problem[EVENT_WHY_SIZE];
     const char *why = NULL;
     csgi_status status;
 
-    status = event_check(event, of->scope.type, of->scope.features, problem);
+    status = event_check(event, of->scope.type, features, problem);
     if (status != CSGI_OK)
         return event_refuse(&of->base, &sender->endpoint->label, event, status, problem);
     if (!is_in_call(of))
         return event_refuse(&of->base, &sender->endpoint->label, event, CSGI_ESTATE,
                             "it was sent from outside of the call's tasks");
-    status = pass_on(of->request, event, &why);
+    status = pass_on(of->request, event, features, &why);
     if (status == CSGI_ELIMIT) return CSGI_EDISCONNECTED; /* who asked wants no more of it */
-    if (status != CSGI_EINVAL && status != CSGI_ESTATE) return status;
+    if (!is_refusal(status)) return status;
     if (!why || !*why) why = order_problem(of->request, event);
     return event_refuse(&of->base, &sender->endpoint->label, event, status, why);
+}
+
+/* Trailers that will be refused must not be waited for. */
+static csgi_status without_trailers(http_call *of, const csgi_event **event)
+{
+    const csgi_http_start *start = (const csgi_http_start *)*event;
+    csgi_http_start *copy;
+
+    if (!start || start->event.type != CSGI_HTTP_RESPONSE_START ||
+        !CSGI_HAS(start, csgi_http_start, flags) || !(start->flags & CSGI_TRAILERS))
+        return CSGI_OK;
+    copy = arena_alloc(of->base.arena, start->event.size, _Alignof(csgi_http_start));
+    if (!copy) return CSGI_ENOMEM;
+    memcpy(copy, start, start->event.size);
+    copy->flags &= ~(uint32_t)CSGI_TRAILERS;
+    *event = &copy->event;
+    return CSGI_OK;
+}
+
+csgi_status http_call_send_onward(csgi_send *self, const csgi_event *event)
+{
+    frame *sender = CONTAINER_OF(self, frame, send);
+    http_call *of = sender->call;
+
+    if (!event_is_offered(event, sender->features))
+        return event_refuse(&of->base, &sender->endpoint->label, event, CSGI_ENOTSUP,
+                            EVENT_NOT_OFFERED);
+    if (!(sender->features & CSGI_CAN_TRAILERS)) {
+        csgi_status status = without_trailers(of, &event);
+
+        if (status != CSGI_OK) return status;
+    }
+    return sender->onward->call(sender->onward, event);
 }

@@ -102,10 +102,14 @@ static csgi_status inner_run(csgi_app *inner, const csgi_scope *scope, csgi_rece
     if (self->is_inner_called) return misused(self, CSGI_ESTATE, "it was called already");
     if (self->call->base.is_returned) return misused(self, CSGI_ESTATE, "the call is over");
     self->is_inner_called = true;
-    if (send == &self->send) return frame_run(next, scope, receive, &next->send);
-    status = mask_features(self, &scope);
-    if (status != CSGI_OK) return status;
-    return frame_run(next, scope, receive, send);
+    if (send != &self->send && (status = mask_features(self, &scope))) return status;
+    next->features = scope->features;
+    if (send != &self->send) {
+        if (!(self->features & ~scope->features)) return frame_run(next, scope, receive, send);
+        next->onward = send;
+        next->send.call = http_call_send_onward;
+    }
+    return frame_run(next, scope, receive, &next->send);
 }
 
 void frame_init(frame *self, http_call *owner, const app_endpoint *endpoint)

@@ -9,6 +9,8 @@
 #ifndef CAPRICORN_EXCHANGE_EXCHANGE_H
 #define CAPRICORN_EXCHANGE_EXCHANGE_H
 
+#include <csgi/scope.h>
+
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "loop/task.h"
@@ -38,6 +40,13 @@ typedef struct exchange_wire {
     size_t (*queued)(const exchange *self);
     /* The response cannot be completed: cut the connection (or stream), never a clean end. */
     void (*cut)(exchange *self);
+    /* Writes an informational response (103) before the head. Only with CSGI_CAN_EARLY_HINT among
+     * the features; else NULL. CSGI_EDISCONNECTED, CSGI_ENOMEM. */
+    csgi_status (*hint)(exchange *self, csgi_fields fields);
+    /* Writes trailers after the body, whose pieces were none of them the last; last: they end the
+     * response. For HEAD, 204, 304 they stay off the wire. Only with CSGI_CAN_TRAILERS; else NULL.
+     * CSGI_EDISCONNECTED, CSGI_ENOMEM. */
+    csgi_status (*trailers)(exchange *self, csgi_fields fields, bool first, bool last);
 } exchange_wire;
 
 typedef enum exchange_phase {
@@ -67,6 +76,7 @@ struct exchange {
     csgi_str path;                  /* decoded: valid UTF-8, no NUL */
     csgi_fields headers;            /* names in lower case */
     bool has_body;                  /* framing says that a body follows (perhaps an empty one) */
+    uint64_t features;              /* CSGI_CAN_*: what can be sent beyond head and body */
     const address *client, *server; /* the connection's; NULL once the wire has let go */
 
     /* For the access log: set as things become known. */
@@ -78,6 +88,9 @@ struct exchange {
     exchange_phase phase;
     bool has_declared_length;
     uint64_t declared_length, body_bytes; /* said by content-length; given by the app */
+    bool has_trailers;                    /* they will follow the body */
+    bool awaits_trailers;                 /* the body has ended; they are due */
+    bool trailers_begun;
 
     /* Private to exchange/. */
     loop *loop;
@@ -147,6 +160,19 @@ csgi_status exchange_receive(exchange *self, exchange_received *kind, csgi_str *
  * CSGI_EDISCONNECTED after a penalty; CSGI_EINVAL for a status or header that may not be sent: *why
  * then says which. [suspends] */
 csgi_status exchange_start(exchange *self, uint32_t status, csgi_fields headers, const char **why);
+/* Likewise, and says that trailers will follow the body: then the last piece of body does not end
+ * the response. Without CSGI_CAN_TRAILERS among the features it is exchange_start. [suspends] */
+csgi_status exchange_start_with_trailers(exchange *self, uint32_t status, csgi_fields headers,
+                                         const char **why);
+/* Fields that the head will have, sent ahead (RFC 8297), any number of times before the start.
+ * CSGI_ESTATE: started. CSGI_EINVAL: no field, or one that may not be sent or frames a message.
+ * CSGI_ENOTSUP: the features do not offer it. CSGI_EDISCONNECTED, CSGI_ECANCELED. [suspends] */
+csgi_status exchange_hint(exchange *self, csgi_fields fields, const char **why);
+/* Trailers, after the last piece of body; the last of them end the response. CSGI_ESTATE: the start
+ * did not announce them, the body has not ended, or the response has. CSGI_EINVAL: a field that may
+ * not be sent, or not so late (RFC 9110 section 6.5.1). CSGI_EDISCONNECTED, CSGI_ECANCELED.
+ * [suspends] */
+csgi_status exchange_trailers(exchange *self, csgi_fields fields, bool more, const char **why);
 /* Body bytes in order of the calls; suspends above EXCHANGE_OUTBOX_HIGH. CSGI_ESTATE: not started,
  * or complete. CSGI_EINVAL: more than the declared length, or the last piece came short of it. The
  * piece is then refused; a response whose bytes are on their way is cut, one that is still held
@@ -173,6 +199,11 @@ void exchange_reply(exchange *self, uint32_t status, csgi_fields headers, csgi_s
 
 /* ---- what HTTP says, whatever its version ---- */
 
+/* Does a field of that name frame the message or manage the connection? Whatever the case. */
+bool http_is_framing_field(csgi_str name);
+/* May a field of that name not stand among trailers (RFC 9110 section 6.5.1): because it frames or
+ * routes, says who asks or how to read the content, or steers the answer? Whatever the case. */
+bool http_is_forbidden_trailer(csgi_str name);
 /* The standard phrase of a status ("OK", "Not Found"); "Unknown" for others. */
 const char *http_reason_phrase(uint32_t status);
 /* Percent-decodes a path into the arena, NUL-terminated; without escapes raw itself is the result.

@@ -16,4 +16,27 @@ void exchange_wake_receiver(exchange *self);
 /* HEAD, 204 and 304: no body on the wire, whatever is sent (RFC 9110 section 6.4.1). */
 bool exchange_is_bodyless(const exchange *self);
 
+/* ---- sending ---- */
+
+/* Waits until those who called before have ended; exchange_leave passes the turn on. [suspends] */
+csgi_status exchange_enter(exchange *self);
+void exchange_leave(exchange *self);
+/* What every send ends with: one who does not listen is slowed down. [suspends] */
+csgi_status exchange_end_send(exchange *self, csgi_status status);
+/* Can nothing be sent any more? After a complete response the wire lets go, and that is no
+ * disconnect. */
+bool exchange_is_closed(const exchange *self);
+/* Stores the text; returns the status. */
+csgi_status exchange_refuse(const char **why, csgi_status status, const char *text);
+csgi_status exchange_refuse_field(exchange *self, csgi_field field, const char *problem,
+                                  const char **why);
+/* Looks at a field as RFC 9110 section 5 does. CSGI_EINVAL. */
+csgi_status exchange_check_field(exchange *self, csgi_field field, const char **why);
+/* Suspends while more than that many bytes wait for the kernel. */
+csgi_status exchange_wait_drained(exchange *self, size_t most);
+/* Nothing can follow: cuts the wire. */
+void exchange_cut(exchange *self);
+/* The response is complete; the wire has let go, or is about to. */
+void exchange_completed(exchange *self);
+
 #endif

@@ -91,6 +91,44 @@ const char *http_reason_phrase(uint32_t status)
     return "Unknown";
 }
 
+static bool is_one_of(csgi_str name, const csgi_str *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq_nocase(name, names[i])) return true;
+    }
+    return false;
+}
+
+bool http_is_framing_field(csgi_str name)
+{
+    static const csgi_str framing[] = {
+        CSGI_STR("connection"), CSGI_STR("content-length"),    CSGI_STR("keep-alive"),
+        CSGI_STR("te"),         CSGI_STR("trailer"),           CSGI_STR("proxy-connection"),
+        CSGI_STR("upgrade"),    CSGI_STR("transfer-encoding"),
+    };
+
+    return is_one_of(name, framing, COUNT_OF(framing));
+}
+
+bool http_is_forbidden_trailer(csgi_str name)
+{
+    static const csgi_str forbidden[] = {
+        /* routing, and what modifies or authenticates a request */
+        CSGI_STR("host"), CSGI_STR("cache-control"), CSGI_STR("expect"), CSGI_STR("max-forwards"),
+        CSGI_STR("pragma"), CSGI_STR("range"), CSGI_STR("authorization"), CSGI_STR("cookie"),
+        CSGI_STR("proxy-authorization"), CSGI_STR("if-match"), CSGI_STR("if-none-match"),
+        CSGI_STR("if-modified-since"), CSGI_STR("if-unmodified-since"), CSGI_STR("if-range"),
+        /* what controls a response, or asks for authentication */
+        CSGI_STR("age"), CSGI_STR("date"), CSGI_STR("expires"), CSGI_STR("location"),
+        CSGI_STR("retry-after"), CSGI_STR("set-cookie"), CSGI_STR("vary"), CSGI_STR("warning"),
+        CSGI_STR("www-authenticate"), CSGI_STR("proxy-authenticate"),
+        /* how to read the content */
+        CSGI_STR("content-encoding"), CSGI_STR("content-range"), CSGI_STR("content-type")
+    };
+
+    return http_is_framing_field(name) || is_one_of(name, forbidden, COUNT_OF(forbidden));
+}
+
 static bool has_high_byte(csgi_str text)
 {
     for (size_t i = 0; i < text.len; i++) {

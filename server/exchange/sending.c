@@ -18,7 +18,7 @@ typedef struct waiting_sender {
 } waiting_sender;
 
 /* Passes the turn on. */
-static void leave(exchange *self)
+void exchange_leave(exchange *self)
 {
     list_node *next = list_pop(&self->senders);
 
@@ -40,33 +40,30 @@ static csgi_status wait_for_turn(exchange *self)
     if (!me.wait.woken)
         list_remove(&me.node);
     else if (status)
-        leave(self); /* cancelled with the turn already ours */
+        exchange_leave(self); /* cancelled with the turn already ours */
     return status;
 }
 
-/* Waits until those who called before have ended. [suspends] */
-static csgi_status enter(exchange *self)
+csgi_status exchange_enter(exchange *self)
 {
     if (self->sending) return wait_for_turn(self);
     self->sending = true;
     return CSGI_OK;
 }
 
-/* A sender that does not listen is slowed down. [suspends] */
-static csgi_status end_send(exchange *self, csgi_status status)
+csgi_status exchange_end_send(exchange *self, csgi_status status)
 {
     if (status == CSGI_EDISCONNECTED) task_penalty(self->loop, "sends after the client is gone");
     return status;
 }
 
-static csgi_status refuse(const char **why, csgi_status status, const char *text)
+csgi_status exchange_refuse(const char **why, csgi_status status, const char *text)
 {
     *why = text;
     return status;
 }
 
-/* After a complete response the wire lets go, and that is no disconnect. */
-static bool is_gone(const exchange *self)
+bool exchange_is_closed(const exchange *self)
 {
     if (self->phase == EXCHANGE_COMPLETE) return self->disconnected;
     return self->disconnected || !self->wire_owner || self->phase == EXCHANGE_CUT;
@@ -74,32 +71,40 @@ static bool is_gone(const exchange *self)
 
 /* ---- the head ---- */
 
-static csgi_status refuse_field(exchange *self, csgi_field field, const char *problem,
-                                const char **why)
+csgi_status exchange_refuse_field(exchange *self, csgi_field field, const char *problem,
+                                  const char **why)
 {
     csgi_str text = arena_printf(&self->arena, "header \"%.*s\": %s",
                                  field.name.len > 64 ? 64 : (int)field.name.len,
                                  field.name.ptr ? field.name.ptr : "", problem);
 
-    return refuse(why, CSGI_EINVAL, text.ptr ? text.ptr : problem);
+    return exchange_refuse(why, CSGI_EINVAL, text.ptr ? text.ptr : problem);
 }
 
-/* Looks at every field as RFC 9110 section 5 does, and finds the declared length. */
+csgi_status exchange_check_field(exchange *self, csgi_field field, const char **why)
+{
+    if (!str_is_token(field.name))
+        return exchange_refuse_field(self, field, "the name is no token (RFC 9110 section 5.6.2)",
+                                     why);
+    if (!str_is_field_value(field.value))
+        return exchange_refuse_field(self, field, "the value has control characters", why);
+    return CSGI_OK;
+}
+
+/* Looks at every field, and finds the declared length. */
 static csgi_status check_fields(exchange *self, csgi_fields fields, bool *has_length,
                                 uint64_t *length, const char **why)
 {
     *has_length = false;
     for (size_t i = 0; i < fields.count; i++) {
         csgi_field field = fields.items[i];
+        csgi_status failed = exchange_check_field(self, field, why);
 
-        if (!str_is_token(field.name))
-            return refuse_field(self, field, "the name is no token (RFC 9110 section 5.6.2)", why);
-        if (!str_is_field_value(field.value))
-            return refuse_field(self, field, "the value has control characters", why);
+        if (failed) return failed;
         if (!str_eq_nocase(field.name, STR("content-length"))) continue;
-        if (*has_length) return refuse_field(self, field, "given twice", why);
+        if (*has_length) return exchange_refuse_field(self, field, "given twice", why);
         if (!str_parse_u64(str_trim(field.value), length))
-            return refuse_field(self, field, "the value is no number", why);
+            return exchange_refuse_field(self, field, "the value is no number", why);
         *has_length = true;
     }
     return CSGI_OK;
@@ -121,70 +126,90 @@ static csgi_status start_wire(exchange *self, uint32_t status, csgi_fields heade
 }
 
 static csgi_status start_in_turn(exchange *self, uint32_t status, csgi_fields headers,
-                                 const char **why)
+                                 bool with_trailers, const char **why)
 {
     bool has_length;
     uint64_t length = 0;
     csgi_status failed;
 
-    if (is_gone(self)) return CSGI_EDISCONNECTED;
+    if (exchange_is_closed(self)) return CSGI_EDISCONNECTED;
     if (self->phase == EXCHANGE_COMPLETE)
-        return refuse(why, CSGI_ESTATE, "the response is complete");
+        return exchange_refuse(why, CSGI_ESTATE, "the response is complete");
     if (self->phase != EXCHANGE_IDLE)
-        return refuse(why, CSGI_ESTATE, "the response has already started");
+        return exchange_refuse(why, CSGI_ESTATE, "the response has already started");
     if (status < 200 || status > 999)
-        return refuse(why, CSGI_EINVAL, "the status is not between 200 and 999");
+        return exchange_refuse(why, CSGI_EINVAL, "the status is not between 200 and 999");
     failed = check_fields(self, headers, &has_length, &length, why);
-    return failed ? failed : start_wire(self, status, headers, has_length, length);
+    if (failed) return failed;
+    self->has_trailers = with_trailers && (self->features & CSGI_CAN_TRAILERS);
+    return start_wire(self, status, headers, has_length, length);
+}
+
+static csgi_status start_any(exchange *self, uint32_t status, csgi_fields headers,
+                             bool with_trailers, const char **why)
+{
+    csgi_status failed = exchange_enter(self);
+
+    *why = "";
+    if (failed) return failed;
+    failed = start_in_turn(self, status, headers, with_trailers, why);
+    exchange_leave(self);
+    return exchange_end_send(self, failed);
 }
 
 csgi_status exchange_start(exchange *self, uint32_t status, csgi_fields headers, const char **why)
 {
-    csgi_status failed = enter(self);
+    return start_any(self, status, headers, false, why);
+}
 
-    *why = "";
-    if (failed) return failed;
-    failed = start_in_turn(self, status, headers, why);
-    leave(self);
-    return end_send(self, failed);
+csgi_status exchange_start_with_trailers(exchange *self, uint32_t status, csgi_fields headers,
+                                         const char **why)
+{
+    return start_any(self, status, headers, true, why);
 }
 
 /* ---- the body ---- */
 
-static void cut(exchange *self)
+void exchange_cut(exchange *self)
 {
     self->phase = EXCHANGE_CUT;
     exchange_disconnect(self);
     if (self->wire_owner) self->wire->cut(self);
 }
 
-/* Hands bytes to the wire, which lets go of the exchange if they are the last. */
+void exchange_completed(exchange *self)
+{
+    timer_stop(self->loop, &self->grace);
+    exchange_wake_receiver(self);
+}
+
+/* Hands bytes to the wire, which lets go of the exchange if they end the response. */
 static csgi_status deliver(exchange *self, csgi_str bytes, bool last)
 {
     csgi_status status;
 
+    self->awaits_trailers = last && self->has_trailers;
+    last = last && !self->has_trailers;
     self->phase = last ? EXCHANGE_COMPLETE : EXCHANGE_FLUSHED;
     self->body_bytes += bytes.len;
     if (!exchange_is_bodyless(self)) self->body_bytes_sent += bytes.len;
     status = self->wire->body(self, bytes, last);
     if (status) {
-        cut(self);
+        exchange_cut(self);
     } else if (last) {
-        timer_stop(self->loop, &self->grace);
-        exchange_wake_receiver(self);
+        exchange_completed(self);
     }
     return status;
 }
 
-/* [suspends] */
-static csgi_status wait_until_drained(exchange *self)
+csgi_status exchange_wait_drained(exchange *self, size_t most)
 {
-    while (!is_gone(self) && self->wire->queued(self) > EXCHANGE_OUTBOX_HIGH) {
+    while (!exchange_is_closed(self) && self->wire->queued(self) > most) {
         csgi_status status = task_wait_at(self->loop, &self->drain_waiter);
 
         if (status) return status;
     }
-    return is_gone(self) ? CSGI_EDISCONNECTED : CSGI_OK;
+    return exchange_is_closed(self) ? CSGI_EDISCONNECTED : CSGI_OK;
 }
 
 static csgi_status deliver_in_slices(exchange *self, csgi_str bytes, bool more)
@@ -193,15 +218,15 @@ static csgi_status deliver_in_slices(exchange *self, csgi_str bytes, bool more)
 
     while (bytes.len > EXCHANGE_SLICE) {
         status = deliver(self, str_slice(bytes, 0, EXCHANGE_SLICE), false);
-        if (!status && (status = wait_until_drained(self))) {
+        if (!status && (status = exchange_wait_drained(self, EXCHANGE_OUTBOX_HIGH))) {
             /* The rest of this piece will never come: nothing may follow. */
-            if (self->phase == EXCHANGE_FLUSHED) cut(self);
+            if (self->phase == EXCHANGE_FLUSHED) exchange_cut(self);
         }
         if (status) return status;
         bytes = str_slice(bytes, EXCHANGE_SLICE, SIZE_MAX);
     }
     status = deliver(self, bytes, !more);
-    return status || !more ? status : wait_until_drained(self);
+    return status || !more ? status : exchange_wait_drained(self, EXCHANGE_OUTBOX_HIGH);
 }
 
 /* Does a piece of that length agree with the declared one? */
@@ -219,7 +244,7 @@ static csgi_status check_length(exchange *self, size_t len, bool more, const cha
     if (self->phase == EXCHANGE_STARTED)
         self->length_broken = true;
     else
-        cut(self);
+        exchange_cut(self);
     return CSGI_EINVAL;
 }
 
@@ -227,15 +252,17 @@ static csgi_status body_in_turn(exchange *self, csgi_str bytes, bool more, const
 {
     csgi_status status;
 
-    if (is_gone(self)) return CSGI_EDISCONNECTED;
+    if (exchange_is_closed(self)) return CSGI_EDISCONNECTED;
     if (self->phase == EXCHANGE_IDLE)
-        return refuse(why, CSGI_ESTATE, "the response has not started");
+        return exchange_refuse(why, CSGI_ESTATE, "the response has not started");
     if (self->phase == EXCHANGE_COMPLETE)
-        return refuse(why, CSGI_ESTATE, "the response is complete");
+        return exchange_refuse(why, CSGI_ESTATE, "the response is complete");
+    if (self->awaits_trailers)
+        return exchange_refuse(why, CSGI_ESTATE, "the body has ended, and its trailers are due");
     if ((status = check_length(self, bytes.len, more, why))) return status;
     self->length_broken = false;
     if (self->phase == EXCHANGE_STARTED && !more && !self->has_declared_length &&
-        (bytes.len || !exchange_is_bodyless(self))) {
+        !self->has_trailers && (bytes.len || !exchange_is_bodyless(self))) {
         self->has_declared_length = true;
         self->declared_length = bytes.len;
     }
@@ -244,13 +271,13 @@ static csgi_status body_in_turn(exchange *self, csgi_str bytes, bool more, const
 
 csgi_status exchange_body(exchange *self, csgi_str bytes, bool more, const char **why)
 {
-    csgi_status failed = enter(self);
+    csgi_status failed = exchange_enter(self);
 
     *why = "";
     if (failed) return failed;
     failed = body_in_turn(self, bytes, more, why);
-    leave(self);
-    return end_send(self, failed);
+    exchange_leave(self);
+    return exchange_end_send(self, failed);
 }
 
 /* ---- the server's own ---- */
@@ -261,13 +288,14 @@ void exchange_reply(exchange *self, uint32_t status, csgi_fields headers, csgi_s
     uint64_t length;
     const char *why;
 
-    if (is_gone(self) || self->phase >= EXCHANGE_FLUSHED) return;
+    if (exchange_is_closed(self) || self->phase >= EXCHANGE_FLUSHED) return;
     exchange_hold(self);
     if (self->phase == EXCHANGE_STARTED) self->wire->unstart(self);
     self->phase = EXCHANGE_IDLE;
+    self->has_trailers = false;
     if (check_fields(self, headers, &has_length, &length, &why)) headers = (csgi_fields){ 0 };
     if (start_wire(self, status, headers, true, body.len))
-        cut(self);
+        exchange_cut(self);
     else
         deliver(self, body, true);
     exchange_disconnect(self);
@@ -318,7 +346,7 @@ void exchange_reply_error(exchange *self, uint32_t status, const char *detail,
                                              0, 0 };
     csgi_field *fields;
 
-    if (is_gone(self) || self->phase >= EXCHANGE_FLUSHED) return;
+    if (exchange_is_closed(self) || self->phase >= EXCHANGE_FLUSHED) return;
     fields = arena_alloc(&self->arena, (more_headers.count + 1) * sizeof *fields, 0);
     if (!fields) {
         exchange_reply(self, status, (csgi_fields){ 0 }, STR(""));
@@ -336,8 +364,8 @@ void exchange_conclude(exchange *self)
     static const csgi_field closing = { CSGI_STR("connection"), CSGI_STR("close"), 0, 0 };
 
     if (!self->wire_owner || self->phase >= EXCHANGE_COMPLETE) return;
-    if (self->phase == EXCHANGE_FLUSHED || is_gone(self)) {
-        cut(self);
+    if (self->phase == EXCHANGE_FLUSHED || exchange_is_closed(self)) {
+        exchange_cut(self);
         return;
     }
     exchange_reply_error(self, 500, "Internal Server Error",

@@ -103,6 +103,13 @@ static char *copy_head(http1_conn *self, const char *piece, size_t len)
     return head;
 }
 
+/* HTTP/1.0 knows neither interim responses nor chunks. */
+static uint64_t features_of(const request_head *head)
+{
+    if (str_eq(head->http_version, STR("1.0"))) return 0;
+    return CSGI_CAN_EARLY_HINT | (head->accepts_trailers ? CSGI_CAN_TRAILERS : 0u);
+}
+
 static csgi_status build_request(http1_conn *self, const char *piece, size_t len,
                                  request_problem *problem)
 {
@@ -121,6 +128,7 @@ static csgi_status build_request(http1_conn *self, const char *piece, size_t len
     request->path = head.path;
     request->headers = head.headers;
     request->has_body = self->parser.has_body;
+    request->features = features_of(&head);
     self->expects_continue = head.expects_continue;
     return CSGI_OK;
 }

@@ -63,6 +63,7 @@ static void end_head(http1_conn *self, bool is_last)
         .is_head = str_eq(request->method, STR("HEAD")),
         .is_http10 = str_eq(request->http_version, STR("1.0")),
         .has_length = request->has_declared_length,
+        .has_trailers = request->has_trailers,
         .length = request->declared_length,
     };
     response_framing framing;
@@ -108,6 +109,38 @@ static csgi_status body(exchange *request, csgi_str bytes, bool last)
     return CSGI_OK;
 }
 
+/* Writes bytes that were put together in the exchange's arena. */
+static csgi_status write_fields(http1_conn *self, const char *bytes, size_t len)
+{
+    csgi_str piece = { bytes, len };
+
+    return len ? stream_write(self->stream, &piece, 1) : CSGI_OK;
+}
+
+static csgi_status hint(exchange *request, csgi_fields fields)
+{
+    http1_conn *self = request->wire_owner;
+    char *bytes = arena_alloc(&request->arena, response_fields_room(fields), 1);
+
+    if (self->closing) return CSGI_EDISCONNECTED;
+    if (!bytes) return CSGI_ENOMEM;
+    return write_fields(self, bytes, response_hint(bytes, fields));
+}
+
+static csgi_status trailers(exchange *request, csgi_fields fields, bool first, bool last)
+{
+    http1_conn *self = request->wire_owner;
+    char *bytes = arena_alloc(&request->arena, response_fields_room(fields), 1);
+    csgi_status status = CSGI_OK;
+
+    if (self->closing) return CSGI_EDISCONNECTED;
+    if (!bytes) return CSGI_ENOMEM;
+    if (self->chunks)
+        status = write_fields(self, bytes, response_trailers(bytes, fields, first, last));
+    if (!status && last) conn_end_response(self);
+    return status;
+}
+
 static size_t queued(const exchange *request)
 {
     const http1_conn *self = request->wire_owner;
@@ -128,4 +161,6 @@ const exchange_wire conn_wire = {
     .body = body,
     .queued = queued,
     .cut = cut,
+    .hint = hint,
+    .trailers = trailers,
 };

@@ -12,6 +12,7 @@
 typedef struct known_fields {
     unsigned hosts, lengths, encodings;
     csgi_field *host, *encoding, *expect;
+    bool accepts_trailers;
 } known_fields;
 
 typedef struct build {
@@ -76,6 +77,10 @@ static csgi_status build_line(build *self)
 static void note_known(known_fields *known, csgi_field *field)
 {
     switch (field->name.len) {
+    case 2:
+        if (str_eq(field->name, STR("te")))
+            known->accepts_trailers |= str_list_has(field->value, STR("trailers"));
+        break;
     case 4:
         if (!str_eq(field->name, STR("host"))) break;
         known->hosts++;
@@ -256,6 +261,7 @@ csgi_status request_head_build(arena *into, char *bytes, const request_parser *p
     if ((status = check_host(&self))) return status;
     if ((status = build_target(&self))) return status;
     out->headers = (csgi_fields){ self.fields, self.field_count };
+    out->accepts_trailers = self.known.accepts_trailers;
     return CSGI_OK;
 }
 

@@ -105,13 +105,34 @@ static field_kind kind_of(csgi_str name)
     }
 }
 
+static char *put_field(char *out, csgi_field field)
+{
+    char *at = put_str(out, field.name);
+
+    at = PUT(at, ": ");
+    at = put_str(at, field.value);
+    return PUT(at, "\r\n");
+}
+
+static char *put_fields(char *out, csgi_fields fields)
+{
+    for (size_t i = 0; i < fields.count; i++)
+        out = put_field(out, fields.items[i]);
+    return out;
+}
+
+size_t response_fields_room(csgi_fields fields)
+{
+    size_t room = STATUS_ROOM;
+
+    for (size_t i = 0; i < fields.count; i++)
+        room += fields.items[i].name.len + fields.items[i].value.len + 4;
+    return room;
+}
+
 size_t response_head_room(csgi_fields headers)
 {
-    size_t room = STATUS_ROOM + DATE_LINE_LEN + sizeof SERVER_LINE + FRAMING_ROOM;
-
-    for (size_t i = 0; i < headers.count; i++)
-        room += headers.items[i].name.len + headers.items[i].value.len + 4;
-    return room;
+    return response_fields_room(headers) + DATE_LINE_LEN + sizeof SERVER_LINE + FRAMING_ROOM;
 }
 
 size_t response_head_begin(char *out, uint32_t status, csgi_fields headers, response_style style,
@@ -136,13 +157,28 @@ size_t response_head_begin(char *out, uint32_t status, csgi_fields headers, resp
         }
         has_date |= kind == FIELD_DATE;
         has_server |= kind == FIELD_SERVER;
-        at = put_str(at, field.name);
-        at = PUT(at, ": ");
-        at = put_str(at, field.value);
-        at = PUT(at, "\r\n");
+        at = put_field(at, field);
     }
     if (!has_date) at = put_date(at);
     if (!has_server) at = PUT(at, SERVER_LINE);
+    return (size_t)(at - out);
+}
+
+size_t response_hint(char *out, csgi_fields fields)
+{
+    char *at = PUT(out, "HTTP/1.1 103 Early Hints\r\n");
+
+    at = put_fields(at, fields);
+    at = PUT(at, "\r\n");
+    return (size_t)(at - out);
+}
+
+size_t response_trailers(char *out, csgi_fields fields, bool first, bool last)
+{
+    char *at = first ? PUT(out, "0\r\n") : out;
+
+    at = put_fields(at, fields);
+    if (last) at = PUT(at, "\r\n");
     return (size_t)(at - out);
 }
 
@@ -154,6 +190,7 @@ response_framing response_frame(const response_facts *facts)
     response_framing framing = { .omit_body = is_bodyless, .close = !facts->keep_alive };
 
     framing.says_length = facts->has_length && facts->status != 204;
+    if (facts->has_trailers && !is_bodyless) framing.says_length = false;
     if (is_bodyless || framing.says_length) return framing;
     framing.is_chunked = !facts->is_http10;
     framing.until_close = facts->is_http10;

@@ -17,6 +17,7 @@ typedef struct response_facts {
     uint32_t status;
     bool is_head, is_http10; /* of the request */
     bool has_length;         /* the body's length is known */
+    bool has_trailers;       /* so it is chunked, whatever its length */
     bool keep_alive;         /* nothing else closes the connection */
     uint64_t length;
 } response_facts;
@@ -39,6 +40,14 @@ size_t response_head_begin(char *out, uint32_t status, csgi_fields headers, resp
                            bool *asks_close);
 /* Appends the framing fields and the empty line at out. Returns the length. */
 size_t response_head_end(char *out, const response_framing *framing, const response_facts *facts);
+
+/* Bytes enough for the two below. */
+size_t response_fields_room(csgi_fields fields);
+/* Writes a whole informational response (RFC 8297). Returns the length. */
+size_t response_hint(char *out, csgi_fields fields);
+/* Writes trailers; first: after the last chunk's line; last: and the empty line. Returns the
+ * length. */
+size_t response_trailers(char *out, csgi_fields fields, bool first, bool last);
 
 /* Writes the line before a chunk (at most 18 bytes). Returns the length. */
 size_t response_chunk_line(char *out, size_t len);

@@ -238,7 +238,15 @@ static csgi_status step_event(run *self, const step *asked)
 static csgi_status step_fields_event(run *self, const step *asked)
 {
     csgi_http_fields event = { CSGI_EVENT(csgi_http_fields, (uint32_t)number(asked, 1)),
-                               fields(self, asked, 2) };
+                               fields(self, asked, 2), 0, 0 };
+
+    return self->send->call(self->send, &event.event);
+}
+
+static csgi_status step_trailers(run *self, const step *asked)
+{
+    csgi_http_fields event = { CSGI_EVENT(csgi_http_fields, CSGI_HTTP_RESPONSE_TRAILERS),
+                               fields(self, asked, 2), (uint32_t)number(asked, 1), 0 };
 
     return self->send->call(self->send, &event.event);
 }
@@ -312,6 +320,7 @@ static const struct {
     { "sized_body", step_sized_body },
     { "event", step_event },
     { "fields", step_fields_event },
+    { "trailers", step_trailers },
     { "sleep", step_sleep },
     { "log", step_log },
     { "return", step_return },

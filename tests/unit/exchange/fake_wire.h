@@ -79,8 +79,28 @@ static void fake_cut(exchange *self)
     fake_let_go();
 }
 
-static const exchange_wire fake_wire_told = { fake_want_body, fake_resume, fake_start, fake_unstart,
-                                              fake_body,      fake_queued, fake_cut };
+static csgi_status fake_hint(exchange *self, csgi_fields fields)
+{
+    (void)self;
+    if (wire.failure) return wire.failure;
+    buffer_printf(&wire.log, "hint %zu;", fields.count);
+    return CSGI_OK;
+}
+
+static csgi_status fake_trailers(exchange *self, csgi_fields fields, bool first, bool last)
+{
+    (void)self;
+    if (wire.failure) return wire.failure;
+    buffer_printf(&wire.log, "%s%strailers %zu;", first ? "first " : "", last ? "last " : "",
+                  fields.count);
+    if (last) fake_let_go();
+    return CSGI_OK;
+}
+
+static const exchange_wire fake_wire_told = {
+    fake_want_body, fake_resume, fake_start, fake_unstart,  fake_body,
+    fake_queued,    fake_cut,    fake_hint,  fake_trailers,
+};
 
 static inline const char *wire_log(void)
 {

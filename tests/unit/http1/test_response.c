@@ -168,6 +168,42 @@ static void a_chunk_is_announced_in_hexadecimal(void **state)
     assert_int_equal(response_chunk_line(line, SIZE_MAX), 18);
 }
 
+static void trailers_are_chunked_whatever_the_length(void **state)
+{
+    (void)state;
+    assert_head(200, (csgi_fields){ 0 },
+                (response_facts){
+                    .has_length = true, .length = 3, .has_trailers = true, .keep_alive = true },
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+    assert_head(200, (csgi_fields){ 0 },
+                (response_facts){ .is_head = true,
+                                  .has_length = true,
+                                  .length = 3,
+                                  .has_trailers = true,
+                                  .keep_alive = true },
+                "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n");
+}
+
+static void hints_and_trailers_fit_the_room_that_was_promised(void **state)
+{
+    static const csgi_field fields[] = { FIELD("Link", "</a>; rel=preload"), FIELD("x", "") };
+    char *out = malloc(response_fields_room(FIELDS(fields)));
+    static const char hint[] = "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nx: \r\n\r\n";
+    static const char all[] = "0\r\nLink: </a>; rel=preload\r\nx: \r\n\r\n";
+
+    (void)state;
+    assert_non_null(out);
+    assert_int_equal(response_hint(out, FIELDS(fields)), sizeof hint - 1);
+    assert_memory_equal(out, hint, sizeof hint - 1);
+    assert_int_equal(response_trailers(out, FIELDS(fields), true, true), sizeof all - 1);
+    assert_memory_equal(out, all, sizeof all - 1);
+    assert_int_equal(response_trailers(out, FIELDS(fields), true, false), sizeof all - 3);
+    assert_int_equal(response_trailers(out, FIELDS(fields), false, true), sizeof all - 4);
+    assert_memory_equal(out, all + 3, sizeof all - 4);
+    assert_int_equal(response_trailers(out, (csgi_fields){ 0 }, false, false), 0);
+    free(out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +216,8 @@ int main(void)
         cmocka_unit_test(date_and_server_are_added_once),
         cmocka_unit_test(the_room_is_enough_for_the_largest_head),
         cmocka_unit_test(a_chunk_is_announced_in_hexadecimal),
+        cmocka_unit_test(trailers_are_chunked_whatever_the_length),
+        cmocka_unit_test(hints_and_trailers_fit_the_room_that_was_promised),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

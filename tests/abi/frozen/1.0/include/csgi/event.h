@@ -65,8 +65,9 @@ enum {
 
 /* Flags of events. */
 enum {
-    CSGI_MORE = 1,      /* http body: more of the body follows */
-    CSGI_TRAILERS = 2,  /* http start: trailers will follow the body */
+    CSGI_MORE = 1,      /* http body: more of the body follows; trailers: more of them follow */
+    CSGI_TRAILERS = 2,  /* http start: trailers will follow the body; ignored where the scope does
+                           not have CSGI_CAN_TRAILERS */
     CSGI_TEXT = 4,      /* websocket message: text in UTF-8; without it, binary */
     CSGI_FOR_RELOAD = 8 /* lifespan: for a reload, the process goes on */
 };
@@ -92,10 +93,13 @@ typedef struct csgi_http_body {
     csgi_fields trailers;     /* received only: the request's trailers, on its last event */
 } csgi_http_body;
 
-/* Early hints, or trailers. */
+/* Early hints, or trailers. Hints (Link, most often) are sent at once, any number of times before
+ * the start. Trailers come after the body's last piece, and the response is complete with the last
+ * of them; those that RFC 9110 section 6.5.1 forbids are refused (CSGI_EINVAL). */
 typedef struct csgi_http_fields {
     csgi_event event;
     csgi_fields fields;
+    uint32_t flags, reserved; /* CSGI_MORE (trailers only) */
 } csgi_http_fields;
 
 /* A file, or a part of one, as the whole body. */

@@ -10,7 +10,8 @@
 /* Change log of the ABI. Before 1.0 is declared, a change costs a line here; afterwards it costs a
  * major.
  *
- *   1.0  the first: HTTP, WebSocket and lifespan events, the host table, endpoints, middleware
+ *   1.0  the first: HTTP, WebSocket and lifespan events, the host table, endpoints, middleware;
+ *        csgi_http_fields has flags at its end, so that trailers may come in several events
  */
 #define CSGI_MAGIC     0x49475343u /* "CSGI", read as a little-endian word */
 #define CSGI_ABI_MAJOR 1u
