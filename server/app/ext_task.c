@@ -113,8 +113,8 @@ static csgi_status on_join(csgi_task *child, csgi_status *result)
 
     if (!child || !result) return CSGI_EINVAL;
     runner = child->call->set->loop;
+    if (call_current(runner) != child->call) return CSGI_ESTATE; /* it may end while others wait */
     if (child->joiner) return CSGI_EBUSY;
-    if (!task_current(runner)) return CSGI_ESTATE;
     if (child->task == task_current(runner)) return CSGI_EINVAL;
     if (child->task) {
         status = task_wait_at(runner, &child->joiner);

@@ -298,44 +298,45 @@ static void after_the_return_nothing_is_spawned(void **state)
     fixture_close(&f);
 }
 
-/* ---- the closures of another call ---- */
+/* ---- what is another call's ---- */
 
 static csgi_send *kept_send;
 static csgi_receive *kept_receive;
-static csgi_status stranger_sent, stranger_received;
+static csgi_task *kept_task;
+static csgi_status stranger_sent, stranger_received, stranger_joined;
 
-/* Keeps its closures for another call, as a chat room might. */
-static csgi_status lend_closures(void *self, const csgi_scope *scope, csgi_receive *receive,
-                                 csgi_send *send)
+/* Keeps what is its own for another call, as a chat room might. */
+static csgi_status lend(void *self, const csgi_scope *scope, csgi_receive *receive, csgi_send *send)
 {
-    const csgi_host *own = self;
-    const csgi_task_extension *extension = own->extension(own, CSGI_TASK_EXTENSION);
-
-    (void)scope;
+    learn(self);
     kept_send = send;
     kept_receive = receive;
-    extension->sleep_ms(own, 20);
+    assert_int_equal(tasks->spawn(scope, return_seven, NULL, &kept_task), CSGI_OK);
+    tasks->sleep_ms(host, 20);
     return reply(send, 200, "mine");
 }
 
-static csgi_status use_closures(void *self, const csgi_scope *scope, csgi_receive *receive,
-                                csgi_send *send)
+static csgi_status use_lent(void *self, const csgi_scope *scope, csgi_receive *receive,
+                            csgi_send *send)
 {
     const csgi_event *event;
 
-    (void)self;
+    csgi_status result;
+
     (void)scope;
     (void)receive;
+    learn(self);
+    stranger_joined = tasks->join(kept_task, &result);
     stranger_sent = reply(kept_send, 200, "not mine");
     stranger_received = kept_receive->call(kept_receive, &event);
     return reply(send, 200, "");
 }
 
-static void closures_serve_the_tasks_of_their_call_alone(void **state)
+static void closures_and_tasks_serve_their_call_alone(void **state)
 {
     static const csgi_endpoint both[] = {
-        { CSGI_STR("lend"), CSGI_STR("/lend"), CSGI_STR(""), CSGI_HTTP, 0, lend_closures, NULL },
-        { CSGI_STR("use"), CSGI_STR("/use"), CSGI_STR(""), CSGI_HTTP, 0, use_closures, NULL },
+        { CSGI_STR("lend"), CSGI_STR("/lend"), CSGI_STR(""), CSGI_HTTP, 0, lend, NULL },
+        { CSGI_STR("use"), CSGI_STR("/use"), CSGI_STR(""), CSGI_HTTP, 0, use_lent, NULL },
     };
     const memory_request lending = { .raw_path = CSGI_STR("/lend") },
                          using = { .raw_path = CSGI_STR("/use") };
@@ -351,6 +352,7 @@ static void closures_serve_the_tasks_of_their_call_alone(void **state)
     loop_run(f.loop);
     assert_int_equal(stranger_sent, CSGI_ESTATE);
     assert_int_equal(stranger_received, CSGI_ESTATE);
+    assert_int_equal(stranger_joined, CSGI_ESTATE);
     assert_logged(&f, "endpoint lend: send of http.response.start was refused with CSGI_ESTATE: it "
                       "was sent from outside of the call's tasks");
     assert_string_equal(lent.body, "mine");
@@ -369,7 +371,7 @@ int main(void)
         cmocka_unit_test(one_task_reads_while_another_writes),
         cmocka_unit_test(a_spawned_task_may_answer),
         cmocka_unit_test(after_the_return_nothing_is_spawned),
-        cmocka_unit_test(closures_serve_the_tasks_of_their_call_alone),
+        cmocka_unit_test(closures_and_tasks_serve_their_call_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,8 @@ typedef struct csgi_task_extension {
 
     /* Waits for the end of a spawned task and stores what its function returned. The task may be
      * joined once, and is not to be used afterwards. CSGI_ECANCELED: the caller is cancelled; the
-     * task goes on. CSGI_EBUSY: another task is joining it. [task] [suspends] */
+     * task goes on. CSGI_EBUSY: another task is joining it. CSGI_ESTATE: it is another call's.
+     * [task] [suspends] */
     csgi_status (*join)(csgi_task *task, csgi_status *result);
 
     /* Asks a spawned task to end: what it waits for returns CSGI_ECANCELED, from now on always.
