@@ -16,10 +16,9 @@ typedef struct app_options {
     csgi_str server_url;
     uint32_t host_flags;    /* CSGI_HOST_*, as every instance is told */
     size_t max_concurrency; /* calls at once; beyond: 503; 0: no limit */
-    uint64_t
-        startup_timeout_ms; /* an app that has not answered startup by then has failed; 0: 30 s */
-    uint64_t shutdown_timeout_ms; /* likewise shutdown; 0: 10 s */
-    uint64_t defer_timeout_ms;    /* of one call's deferred functions together; 0: 10 s */
+    /* An app that has not answered startup by then has failed; 0: 30 s. Likewise shutdown: 10 s. */
+    uint64_t startup_timeout_ms, shutdown_timeout_ms;
+    uint64_t defer_timeout_ms; /* of one call's deferred functions together; 0: 10 s */
     /* Told before the server enters a plugin outside of a task ("create"), and with NULL after; may
      * be NULL. */
     void (*on_step)(csgi_str plugin, const char *step);

@@ -18,10 +18,10 @@ typedef struct http1_conn http1_conn;
 
 typedef struct http1_options {
     bool server_header, date_header;
-    size_t max_request_line, max_header_size,
-        max_headers;        /* 0: the defaults (8 KiB, 32 KiB, 100) */
-    uint64_t max_body;      /* 0: 16 MiB; UINT64_MAX: no limit */
-    uint64_t keep_alive_ms; /* an idle connection is closed after it; 0: 75 s */
+    size_t max_request_line, max_header_size; /* bytes; 0: 8 KiB, 32 KiB */
+    size_t max_headers;                       /* fields; 0: 100 */
+    uint64_t max_body;                        /* 0: 16 MiB; UINT64_MAX: no limit */
+    uint64_t keep_alive_ms;                   /* an idle connection is closed after it; 0: 75 s */
 } http1_options;
 
 typedef struct http1_events {
