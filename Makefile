@@ -185,7 +185,9 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libcapricorn.a
 RUN_ARGS = $(if $(filter command%,$(origin HOST)),--host '$(HOST)') $(if $(PORT),--port '$(PORT)') $(ARGS)
 SUITE   ?= bookworm
 PREFIX  ?= /usr/local
-TESTS    = LINT_CC='$(CC)' LINT_CPPFLAGS="$(CPPFLAGS_ALL)" $(PYTHON) tests/harness/run_tests.py --jobs $(JOBS) $(if $(T),--only '$(T)')
+export LINT_CC = $(CC)
+export LINT_CPPFLAGS = $(CPPFLAGS_ALL)
+TESTS    = $(PYTHON) tests/harness/run_tests.py --jobs $(JOBS) $(if $(T),--only '$(T)')
 FUZZ_SECONDS ?= 30
 C_FILES  = $(shell find server sdk plugins examples tests -name '*.[ch]' -o -name '*.cc')
 CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)

@@ -214,7 +214,8 @@ def tidy(runner):
     status, output = runner.run([sys.executable, "tests/lint/tidy.py", str(runner.jobs)])
     if status == 77:
         return [Result("clang-tidy", SKIPPED, output.strip())]
-    return [Result("clang-tidy", FAILED if status else PASSED, output)]
+    errors = "\n".join(line for line in output.split("\n") if " error: " in line)
+    return [Result("clang-tidy", FAILED if status else PASSED, errors or output)]
 
 
 def fuzz(runner):
