@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "base/suggest.h"
+#include "config/trust.h"
 #include "config/units.h"
 
 #define OPTION(name, metavar, kind, field, fallback, min, max, help)                   \
@@ -39,6 +40,10 @@ const option_entry option_table[] = {
            "debug, info, warning, error or critical"),
     OPTION("access-log", NULL, OPTION_SWITCH, access_log, "yes", 0, 0,
            "write a line for each request to standard output"),
+    OPTION("proxy-headers", NULL, OPTION_SWITCH, proxy_headers, "yes", 0, 0,
+           "believe trusted proxies who the client is: X-Forwarded-*, Forwarded"),
+    OPTION("forwarded-allow-ips", "LIST", OPTION_TRUST, forwarded_allow_ips, "127.0.0.1", 0, 0,
+           "the trusted proxies: addresses, networks, unix:, or * for everyone"),
     OPTION("limit-concurrency", "NUMBER", OPTION_NUMBER, limit_concurrency, "0", 0, UINT32_MAX,
            "requests at once; more are answered 503; 0: no limit"),
     OPTION("limit-body", "SIZE", OPTION_SIZE, limit_body, "16MiB", 0, INT64_MAX,
@@ -109,6 +114,8 @@ static const char *kind_expects(option_kind kind)
         return "a size such as 64KiB or 1MiB";
     case OPTION_LOG_LEVEL:
         return "debug, info, warning, error or critical";
+    case OPTION_TRUST:
+        return "addresses, networks such as 10.0.0.0/8, unix: or *";
     case OPTION_TEXT:
     case OPTION_LIST:
         break;
@@ -128,6 +135,7 @@ static bool parse_number(const option_entry *entry, csgi_str text, uint64_t *num
     case OPTION_LOG_LEVEL:
         return parse_log_level(text, number);
     case OPTION_TEXT:
+    case OPTION_TRUST:
     case OPTION_SWITCH:
     case OPTION_LIST:
         break;
@@ -152,6 +160,23 @@ static csgi_status append_item(option_list *self, const char *source, csgi_str t
     return CSGI_OK;
 }
 
+static csgi_status set_trust(const char **field, const char *source, const char *text,
+                             buffer *problem)
+{
+    trust_list list;
+    csgi_str wrong = { NULL, 0 };
+    const char *why = "no memory for it";
+    csgi_status status = trust_list_parse(&list, str_from(text), &wrong, &why);
+
+    if (status == CSGI_OK) {
+        trust_list_fini(&list);
+        *field = text;
+        return CSGI_OK;
+    }
+    buffer_printf(problem, "%s: found \"%.*s\": %s\n", source, STR_ARG(wrong), why);
+    return status;
+}
+
 /* Sets one option from text; source ("--port", "CAPRICORN_PORT") is for the message. */
 static csgi_status set_option(server_options *self, const option_entry *entry, const char *source,
                               const char *text, buffer *problem)
@@ -165,6 +190,8 @@ static csgi_status set_option(server_options *self, const option_entry *entry, c
     }
     if (entry->kind == OPTION_LIST && *text)
         return append_item((option_list *)field, source, str_from(text), problem);
+    if (entry->kind == OPTION_TRUST)
+        return set_trust((const char **)(void *)field, source, text, problem);
     if (entry->kind == OPTION_SWITCH && parse_switch(str_from(text), (bool *)field)) return CSGI_OK;
     if (!parse_number(entry, str_from(text), &number)) {
         buffer_printf(problem, "%s: found \"%s\", expected %s\n", source, text,

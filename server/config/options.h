@@ -34,8 +34,9 @@ typedef struct server_options {
     uint64_t port, backlog, limit_concurrency, limit_body;
     uint64_t timeout_keep_alive_ms, timeout_graceful_shutdown_ms, timeout_startup_ms;
     uint64_t stall_threshold_ms, stack_size;
-    uint64_t log_level; /* a log_level */
-    bool access_log, insecure_plugins;
+    uint64_t log_level;              /* a log_level */
+    const char *forwarded_allow_ips; /* a trust_list */
+    bool access_log, insecure_plugins, proxy_headers;
     uint8_t sources[OPTION_COUNT_MAX]; /* an option_source for each entry of the table */
 } server_options;
 
@@ -46,7 +47,8 @@ typedef enum option_kind {
     OPTION_DURATION, /* "250ms", "2s", "1m"; a plain number is seconds; kept in milliseconds */
     OPTION_SIZE,     /* "64KiB", "1MiB"; a plain number is bytes */
     OPTION_LOG_LEVEL,
-    OPTION_LIST /* --name once for each element; commas between them in the environment */
+    OPTION_TRUST, /* see trust.h; kept as the text, which is one */
+    OPTION_LIST   /* --name once for each element; commas between them in the environment */
 } option_kind;
 
 typedef struct option_entry {

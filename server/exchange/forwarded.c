@@ -177,15 +177,16 @@ static void merge(claims *self, const claims *other)
 
 /* ---- applying ---- */
 
-/* The forwarded host, with its port if only that was said apart. No ptr: no memory. */
-static csgi_str whole_host(exchange *self, csgi_str host, csgi_str scheme, csgi_str port)
+/* Adds the port that X-Forwarded-Port says, if the host has none and it isn't the scheme's. */
+static csgi_status complete_host(exchange *self, csgi_str *host, csgi_str scheme, csgi_str port)
 {
     uint64_t number;
 
-    if (forwarded_has_port(host) || !str_parse_u64(port, &number) || number == 0 ||
-        number > UINT16_MAX || number == (str_eq(scheme, STR("https")) ? 443u : 80u))
-        return arena_copy_str(&self->arena, host);
-    return arena_printf(&self->arena, "%.*s:%u", STR_ARG(host), (unsigned)number);
+    if (host->len == 0 || forwarded_has_port(*host) || !str_parse_u64(port, &number) ||
+        number == 0 || number > UINT16_MAX || number == (str_eq(scheme, STR("https")) ? 443u : 80u))
+        return CSGI_OK;
+    *host = arena_printf(&self->arena, "%.*s:%u", STR_ARG(*host), (unsigned)number);
+    return host->ptr ? CSGI_OK : CSGI_ENOMEM;
 }
 
 /* Replaces Host, or puts one first. The fields are in the exchange's arena, its own. */
@@ -208,15 +209,14 @@ static csgi_status set_host(exchange *self, csgi_str host)
     return CSGI_OK;
 }
 
-static csgi_status apply(exchange *self, const claims *said, csgi_str port)
+static csgi_status apply(exchange *self, const claims *said)
 {
-    csgi_str scheme = said->scheme.len ? said->scheme : self->scheme;
     csgi_str host = { NULL, 0 };
     address *client = NULL;
     csgi_status status;
 
     if (said->host.len) {
-        host = whole_host(self, said->host, scheme, port);
+        host = arena_copy_str(&self->arena, said->host);
         if (!host.ptr) return CSGI_ENOMEM;
     }
     if (!said->client_is_peer) {
@@ -228,7 +228,7 @@ static csgi_status apply(exchange *self, const claims *said, csgi_str port)
     }
     if (host.ptr && (status = set_host(self, host))) return status;
     if (client) self->client = client;
-    self->scheme = scheme;
+    if (said->scheme.len) self->scheme = said->scheme;
     return CSGI_OK;
 }
 
@@ -236,12 +236,17 @@ csgi_status exchange_apply_forwarded(exchange *self, const trust_list *trusted)
 {
     forwarded_fields fields = { .headers = self->headers };
     claims x = { 0 }, forwarded = { 0 };
+    csgi_str scheme = self->scheme;
+    csgi_status status;
 
     if (!find_fields(self->headers, &fields)) return CSGI_OK;
     if (!trust_list_has(trusted, &self->client->as.any)) return CSGI_OK;
     read_x(&fields, trusted, &x);
     read_forwarded(&fields, trusted, &forwarded);
+    if (x.scheme.len || forwarded.scheme.len) scheme = x.scheme.len ? x.scheme : forwarded.scheme;
+    status = complete_host(self, &x.host, scheme, single_value(&fields.x_port));
+    if (status) return status;
     if (contradict(&x, &forwarded)) return CSGI_EINVAL;
     merge(&x, &forwarded);
-    return apply(self, &x, single_value(&fields.x_port));
+    return apply(self, &x);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "exchange/forwarded.h"
 #include "log/log.h"
 
 typedef struct session {
@@ -24,11 +25,24 @@ struct session_set {
     void *on_empty_arg;
 };
 
+static void refuse(exchange *request, uint32_t status, const char *detail)
+{
+    exchange_reply_error(request, status, detail, (csgi_fields){ NULL, 0 });
+    exchange_app_release(request);
+}
+
 static void on_request(void *owner, exchange *request)
 {
-    session *self = owner;
+    const session_set *set = ((session *)owner)->set;
+    csgi_status status = CSGI_OK;
 
-    app_set_dispatch(self->set->apps, request);
+    if (set->options.proxies) status = exchange_apply_forwarded(request, set->options.proxies);
+    if (status == CSGI_ENOMEM)
+        refuse(request, 503, "Service Unavailable");
+    else if (status)
+        refuse(request, 400, "Forwarded and X-Forwarded-* contradict each other");
+    else
+        app_set_dispatch(set->apps, request);
 }
 
 /* 127.0.0.1:54321 - "GET /weather?city=London HTTP/1.1" 200 OK */
@@ -37,13 +51,14 @@ static void on_response(void *owner, exchange *request)
     const session *self = owner;
     const address *peer = request->client;
     csgi_str host = str_from(peer->host);
-    bool is_ipv6 = str_find_char(host, ':') < host.len;
+    bool is_unix = address_is_unix(peer) || host.len == 0;
+    bool is_ipv6 = !is_unix && str_find_char(host, ':') < host.len;
     char port[16] = "";
 
     if (!self->set->options.access_log) return;
-    if (peer->port) snprintf(port, sizeof port, ":%u", peer->port);
+    if (!is_unix) snprintf(port, sizeof port, ":%u", peer->port);
     log_access("%s%s%s%s - \"%.*s %.*s%s%.*s HTTP/%.*s\" %u %s", is_ipv6 ? "[" : "",
-               peer->port ? peer->host : "unix", is_ipv6 ? "]" : "", port, STR_ARG(request->method),
+               is_unix ? "unix" : peer->host, is_ipv6 ? "]" : "", port, STR_ARG(request->method),
                STR_ARG(request->raw_path), request->query_string.len ? "?" : "",
                STR_ARG(request->query_string), STR_ARG(request->http_version), request->status,
                http_reason_phrase(request->status));

@@ -5,6 +5,7 @@
 #define CAPRICORN_SESSION_SESSION_H
 
 #include "app/app.h"
+#include "config/trust.h"
 #include "http1/http1.h"
 
 typedef struct session_set session_set;
@@ -12,6 +13,7 @@ typedef struct session_set session_set;
 typedef struct session_options {
     http1_options http1;
     bool access_log;
+    const trust_list *proxies; /* whose word on the client is taken; NULL: nobody's */
 } session_options;
 
 session_set *session_set_new(app_set *apps, const session_options *options); /* NULL: no memory */

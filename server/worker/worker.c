@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/str.h"
 #include "loop/crash.h"
 #include "loop/task.h"
@@ -40,6 +41,7 @@ typedef struct worker {
     systemd manager;
     app_set *apps;
     session_set *sessions;
+    trust_list proxies;
     buffer url;     /* the server's */
     timer patience; /* of the stage */
     bool stop_asked;
@@ -251,6 +253,16 @@ static csgi_status make_loop(worker *self)
     return self->client ? CSGI_OK : CSGI_ENOMEM;
 }
 
+static csgi_status read_proxies(worker *self)
+{
+    csgi_str text = str_from(self->options->forwarded_allow_ips), wrong;
+    const char *why;
+    csgi_status status = trust_list_parse(&self->proxies, text, &wrong, &why);
+
+    CHECK(status != CSGI_EINVAL); /* the options have been checked */
+    return status;
+}
+
 static csgi_status make_apps(worker *self)
 {
     const app_options of_apps = { .server_url = buffer_str(&self->url),
@@ -263,9 +275,11 @@ static csgi_status make_apps(worker *self)
                    .max_body = self->options->limit_body ? self->options->limit_body : UINT64_MAX,
                    .keep_alive_ms = self->options->timeout_keep_alive_ms },
         .access_log = self->options->access_log,
+        .proxies = self->options->proxy_headers ? &self->proxies : NULL,
     };
-    csgi_status status = app_set_new(self->loop, self->client, &of_apps, &self->apps);
+    csgi_status status = read_proxies(self);
 
+    if (status == CSGI_OK) status = app_set_new(self->loop, self->client, &of_apps, &self->apps);
     if (status != CSGI_OK) return status;
     self->sessions = session_set_new(self->apps, &of_sessions);
     return self->sessions ? CSGI_OK : CSGI_ENOMEM;
@@ -335,6 +349,7 @@ int worker_run(const server_options *options, bind_list *binds, char **files, si
     exchange_pool_clear();
     stream_pool_clear();
     if (self.loop) loop_free(self.loop);
+    trust_list_fini(&self.proxies);
     buffer_fini(&self.url);
     log_info("Finished server process [%d]", (int)getpid());
     log_flush();

@@ -47,6 +47,8 @@ static void defaults_are_uvicorns(void **state)
     assert_null(options.uds);
     assert_true(options.access_log);
     assert_int_equal(options.log_level, LOG_INFO);
+    assert_true(options.proxy_headers);
+    assert_string_equal(options.forwarded_allow_ips, "127.0.0.1");
 }
 
 static void arguments_set_options_and_keep_positionals_in_order(void **state)
@@ -100,6 +102,24 @@ static void bounds_hold_at_n_and_n_plus_1(void **state)
     assert_int_equal(READ("--stack-size", "64MiB"), CSGI_OK);
     assert_int_equal(READ("--stack-size", "67108865"), CSGI_EINVAL);
     buffer_fini(&problem);
+}
+
+static void a_list_of_proxies_is_checked_as_it_is_read(void **state)
+{
+    (void)state;
+    assert_int_equal(READ("--forwarded-allow-ips=10.0.0.0/8, unix:", "--no-proxy-headers"),
+                     CSGI_OK);
+    assert_string_equal(options.forwarded_allow_ips, "10.0.0.0/8, unix:");
+    assert_false(options.proxy_headers);
+    assert_int_equal(READ("--forwarded-allow-ips", "::1,10.0.0.1/8",
+                          "--forwarded-allow-ips=", "--forwarded-allow-ips"),
+                     CSGI_EINVAL);
+    assert_problem("--forwarded-allow-ips: found \"10.0.0.1/8\": the address goes on after the "
+                   "prefix\n"
+                   "--forwarded-allow-ips: found \"\": neither an address, a network "
+                   "(10.0.0.0/8), unix: nor *\n"
+                   "--forwarded-allow-ips: a value is missing, expected addresses, networks such "
+                   "as 10.0.0.0/8, unix: or *\n");
 }
 
 static void a_flag_beats_the_environment(void **state)
@@ -173,6 +193,7 @@ int main(void)
         cmocka_unit_test(help_and_version_are_reported),
         cmocka_unit_test(every_mistake_is_reported_at_once),
         cmocka_unit_test(bounds_hold_at_n_and_n_plus_1),
+        cmocka_unit_test(a_list_of_proxies_is_checked_as_it_is_read),
         cmocka_unit_test(a_flag_beats_the_environment),
         cmocka_unit_test(the_help_names_every_option),
         cmocka_unit_test(durations_and_sizes_have_units),
