@@ -120,12 +120,29 @@ static bool is_bodiless(const response *self)
            self->parser.status_code == 304;
 }
 
+/* The last coding is chunked when F_CHUNKED says so; another before it, or alone, was not asked for
+ * and would be taken for the body. */
+static bool is_plain(const response *self)
+{
+    for (size_t i = 0; i < self->field_count; i++) {
+        const csgi_field *field = &self->fields[i];
+
+        if (str_eq(field->name, STR("transfer-encoding")) &&
+            !str_eq_nocase(field->value, STR("chunked")))
+            return false;
+    }
+    return true;
+}
+
 /* Makes room for the body, when its length is known. */
 static int expect_body(response *self)
 {
     bool chunked = (self->parser.flags & F_CHUNKED) != 0;
 
-    if (is_bodiless(self) || (self->parser.flags & F_CONTENT_LENGTH) == 0 || chunked) return 0;
+    if (is_bodiless(self)) return 0;
+    if (!is_plain(self))
+        return fail(self, CSGI_EPROTO, "the response has a transfer coding other than chunked");
+    if ((self->parser.flags & F_CONTENT_LENGTH) == 0 || chunked) return 0;
     self->length_known = true;
     self->length = self->parser.content_length;
     if (self->length > self->max_body || self->length >= SIZE_MAX)

@@ -350,6 +350,18 @@ static void a_field_without_a_name_is_refused(void **state)
                    "");
 }
 
+static void codings_other_than_chunked_are_refused(void **state)
+{
+    static const char reason[] = "a transfer coding other than chunked";
+
+    (void)state;
+    assert_failure("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx", CSGI_EPROTO, reason);
+    assert_failure("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+                   CSGI_EPROTO, reason);
+    assert_body("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", "x", 0,
+                true);
+}
+
 static void a_response_reads_one_after_another(void **state)
 {
     arena memory;
@@ -394,6 +406,7 @@ int main(void)
         cmocka_unit_test(a_body_until_the_end_is_not_whole_after_a_reset),
         cmocka_unit_test(what_is_no_http_1_response_is_refused),
         cmocka_unit_test(a_field_without_a_name_is_refused),
+        cmocka_unit_test(codings_other_than_chunked_are_refused),
         cmocka_unit_test(a_response_reads_one_after_another),
     };
 
