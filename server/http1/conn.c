@@ -97,7 +97,7 @@ static void on_timer(timer *due)
     if (self->lingering) {
         conn_linger_due(self);
     } else if (self->draining && is_idle(self) && stream_queued(self->stream) == 0) {
-        conn_close(self);
+        conn_end_idle(self);
     } else if (self->exchange && !self->reading && !self->eof) {
         look_at_peer(self);
     } else if (self->exchange) {

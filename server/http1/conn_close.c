@@ -57,6 +57,19 @@ void conn_linger(http1_conn *self)
     timer_start(self->loop, &self->timer, LINGER_MS);
 }
 
+/* A request that crosses the end gets no answer, but an orderly end without one, by which its
+ * client knows that it was not served (RFC 9112 section 9.6): a reset would tell it nothing, and
+ * might cost it the response before. */
+void conn_end_idle(http1_conn *self)
+{
+    if (stream_has_unread(self->stream)) {
+        timer_start(self->loop, &self->timer, DRAIN_IDLE_MS);
+        return;
+    }
+    conn_linger(self);
+    if (!self->closing) timer_start(self->loop, &self->timer, DRAIN_LINGER_MS);
+}
+
 void conn_linger_read(http1_conn *self, size_t len)
 {
     self->discarded += len;

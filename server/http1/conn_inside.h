@@ -23,9 +23,10 @@ typedef struct partial_head {
 #define LINGER_MAX ((size_t)1048576)
 /* While reading is stopped, the kernel is asked this often whether the peer has gone. */
 #define LOOK_MS 1000u
-/* When draining, an idle connection is given this long: a request that the kernel already has will
- * be read. */
-#define DRAIN_IDLE_MS 10u
+/* When draining, an idle connection is given this long: a request that is on its way will be read.
+ * Then it is half-closed, and its peer has so long to notice before one that comes is reset. */
+#define DRAIN_IDLE_MS   50u
+#define DRAIN_LINGER_MS 200u
 
 struct http1_conn {
     stream *stream;
@@ -77,6 +78,8 @@ void conn_end_response(http1_conn *self);
 void conn_drop_partial(http1_conn *self);
 /* Lets the peer read what was sent, then closes. No exchange is left. */
 void conn_linger(http1_conn *self);
+/* Half-closes a draining connection without a request, or waits for one that has just come. */
+void conn_end_idle(http1_conn *self);
 /* Closes at once; the exchange, if any, sees a disconnect. */
 void conn_close(http1_conn *self);
 /* Events while lingering. */

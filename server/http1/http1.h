@@ -39,9 +39,9 @@ typedef struct http1_events {
  * CSGI_ENOMEM: the stream is still the caller's. */
 csgi_status http1_conn_new(stream *stream, const http1_options *options, const http1_events *events,
                            void *owner, http1_conn **out);
-/* Ends gracefully: an idle connection is closed as soon as a request that the kernel may already
- * hold would have been read (10 ms), a busy one after its response, which says Connection: close,
- * or after the last of the requests it has pipelined. */
+/* Ends gracefully: an idle connection is half-closed when no request has come for 50 ms, a busy one
+ * closed after its response, which says Connection: close, or after the last of the requests it has
+ * pipelined. */
 void http1_conn_drain(http1_conn *self);
 /* Cuts it now; its exchange sees a disconnect. */
 void http1_conn_cut(http1_conn *self);

@@ -78,6 +78,7 @@ static bool accept_one(listener *self)
     }
     switch (errno) {
     case EAGAIN:
+    case EINVAL: /* shut down */
         return false;
     case EINTR: /* these are that connection's own errors: accept(2) */
     case ECONNABORTED:
@@ -153,12 +154,15 @@ void listener_close(listener *self)
 {
     CHECK(!self->closing);
     self->closing = true;
+    remove_file(self);
     if (self->listening) {
         timer_stop(self->loop, &self->pause);
+        /* Who comes now is refused, and not reset between the last accept and close. (A TCP
+         * listener would drop those that wait, and a socket that was passed on is another's.) */
+        if (self->owns_file) shutdown(self->fd, SHUT_RD);
         while (accept_one(self)) {
         }
     }
-    remove_file(self);
     if (self->has_poll) {
         uv_close((uv_handle_t *)&self->poll, on_poll_closed);
         close(self->fd);

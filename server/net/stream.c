@@ -212,6 +212,13 @@ stream_peer_state stream_look_at_peer(const stream *self)
     return look.revents & POLLRDHUP ? STREAM_PEER_DONE : STREAM_PEER_OPEN;
 }
 
+bool stream_has_unread(const stream *self)
+{
+    char first;
+
+    return !self->closing && recv(self->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 /* ---- writing ---- */
 
 static void fly(stream *self);

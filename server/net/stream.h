@@ -51,6 +51,8 @@ typedef enum stream_peer_state {
     STREAM_PEER_GONE  /* reset */
 } stream_peer_state;
 stream_peer_state stream_look_at_peer(const stream *self);
+/* Does the kernel hold bytes that have yet to be read? */
+bool stream_has_unread(const stream *self);
 
 /* Writes the pieces in one system call if the kernel takes them; copies what it did not take.
  * CSGI_EDISCONNECTED: broken or closing. CSGI_ENOMEM: nothing may be written any more. */

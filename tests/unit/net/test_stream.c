@@ -202,6 +202,24 @@ static void reading_stops_and_starts_at_will(void **state)
     finish(&now);
 }
 
+static void bytes_that_the_kernel_holds_are_noticed_and_stay(void **state)
+{
+    rig now;
+
+    (void)state;
+    begin(&now, true);
+    assert_false(stream_has_unread(now.stream));
+    assert_int_equal(send(now.peer, "ab", 2, 0), 2);
+    assert_true(stream_has_unread(now.stream));
+    assert_int_equal(stream_read_start(now.stream), CSGI_OK);
+    run_a_while(&now);
+    assert_int_equal(now.got.len, 2);
+    assert_false(stream_has_unread(now.stream));
+    shutdown(now.peer, SHUT_WR); /* an end is no byte */
+    assert_false(stream_has_unread(now.stream));
+    finish(&now);
+}
+
 static void the_owner_may_close_within_a_read(void **state)
 {
     rig now;
@@ -538,6 +556,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_and_the_end_are_told),
         cmocka_unit_test(reading_stops_and_starts_at_will),
+        cmocka_unit_test(bytes_that_the_kernel_holds_are_noticed_and_stay),
         cmocka_unit_test(the_owner_may_close_within_a_read),
         cmocka_unit_test(pieces_are_written_in_order_without_an_allocation),
         cmocka_unit_test(what_the_kernel_does_not_take_is_queued_in_order),
