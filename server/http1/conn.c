@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * An HTTP/1 connection: its making, what its stream tells, and its idling. */
+ * An HTTP/1 connection: its making, what its stream tells, and its timer. */
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -9,7 +9,6 @@
 #define DEFAULT_MAX_HEADER_SIZE 32768u
 #define DEFAULT_MAX_HEADERS     100u
 #define DEFAULT_MAX_BODY        16777216u
-#define DEFAULT_KEEP_ALIVE_MS   75000u
 /* What the options may ask for at most. */
 #define LIMIT_BYTES   16777216u
 #define LIMIT_HEADERS 10000u
@@ -50,12 +49,15 @@ static void on_drained(void *owner)
 {
     http1_conn *self = owner;
 
+    self->writing = false;
     if (self->lingering) {
         if (self->eof) conn_close(self);
         return;
     }
     if (self->exchange) exchange_push_drained(self->exchange);
     conn_advance(self);
+    if (self->draining && !self->closing && !self->lingering) /* it may be idle now */
+        timer_start(self->loop, &self->timer, DRAIN_IDLE_MS);
 }
 
 static const stream_events stream_told = { on_read, on_eof, on_broken, on_drained, conn_on_closed };
@@ -64,12 +66,8 @@ static const stream_events stream_told = { on_read, on_eof, on_broken, on_draine
 
 static bool is_idle(const http1_conn *self)
 {
-    return !self->exchange && self->carry.len == 0 && request_parser_is_fresh(&self->parser);
-}
-
-static uint64_t keep_alive_ms(const http1_conn *self)
-{
-    return self->options->keep_alive_ms ? self->options->keep_alive_ms : DEFAULT_KEEP_ALIVE_MS;
+    return !self->exchange && self->carry.len == 0 && !self->parser.head_complete &&
+           self->client_due_ms == 0;
 }
 
 /* Reading is stopped: does the peer still wait for its response? */
@@ -84,15 +82,12 @@ static void look_at_peer(http1_conn *self)
     /* An unread body may yet be whole; what comes after the request is not this request's. */
     if (peer == STREAM_PEER_DONE && self->parser.has_ended)
         exchange_push_half_close(self->exchange);
-    timer_start(self->loop, &self->timer, LOOK_MS);
+    conn_look_at_times(self);
 }
 
-/* The timer is not touched for each request: it looks how long the connection has been idle. */
 static void on_timer(timer *due)
 {
     http1_conn *self = CONTAINER_OF(due, http1_conn, timer);
-    uint64_t idle_ms = loop_now_ms(self->loop) - self->idle_since_ms;
-    uint64_t limit_ms = keep_alive_ms(self);
 
     if (self->lingering) {
         conn_linger_due(self);
@@ -100,14 +95,8 @@ static void on_timer(timer *due)
         conn_end_idle(self);
     } else if (self->exchange && !self->reading && !self->eof) {
         look_at_peer(self);
-    } else if (self->exchange) {
-        timer_start(self->loop, due, limit_ms);
-    } else if (idle_ms < limit_ms) {
-        timer_start(self->loop, due, limit_ms - idle_ms);
-    } else if (stream_queued(self->stream)) {
-        timer_start(self->loop, due, limit_ms);
     } else {
-        conn_close(self);
+        conn_look_at_times(self);
     }
 }
 
@@ -145,7 +134,7 @@ csgi_status http1_conn_new(stream *from, const http1_options *options, const htt
     self->idle_since_ms = loop_now_ms(self->loop);
     request_parser_init(&self->parser, &self->limits, conn_on_body, self);
     timer_init(&self->timer, on_timer);
-    timer_start(self->loop, &self->timer, keep_alive_ms(self));
+    conn_watch_idling(self);
     stream_set_owner(from, &stream_told, self);
     conn_read(self); /* if it fails the stream will say that it is broken */
     *out = self;

@@ -26,17 +26,27 @@ static void drop_exchange(http1_conn *self)
     if (!self->handed_up) exchange_app_release(dropped);
 }
 
-void conn_close(http1_conn *self)
+static void end(http1_conn *self, bool resets)
 {
     if (self->closing) return;
     self->closing = true;
     timer_stop(self->loop, &self->timer);
-    /* An orderly end would pass for the end of such a body. */
-    if (self->exchange && self->flushed && self->until_close)
+    if (resets)
         stream_abort(self->stream);
     else
         stream_close(self->stream);
     drop_exchange(self);
+}
+
+void conn_close(http1_conn *self)
+{
+    /* An orderly end would pass for the end of such a body. */
+    end(self, self->exchange && self->flushed && self->until_close);
+}
+
+void conn_abort(http1_conn *self)
+{
+    end(self, true);
 }
 
 void conn_linger(http1_conn *self)
@@ -79,7 +89,9 @@ void conn_linger_read(http1_conn *self, size_t len)
 void conn_linger_due(http1_conn *self)
 {
     /* The peer is still reading: the time begins when it has all. */
-    if (stream_queued(self->stream))
+    if (conn_is_stalled(self))
+        conn_abort(self);
+    else if (stream_queued(self->stream))
         timer_start(self->loop, &self->timer, LINGER_MS);
     else
         conn_close(self);

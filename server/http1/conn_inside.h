@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * A connection's struct, shared by its making (conn.c), its requests (conn_requests.c), its
- * responses (conn_wire.c) and its end (conn_close.c). */
+ * responses (conn_wire.c), its times (conn_time.c) and its end (conn_close.c). */
 #ifndef CAPRICORN_HTTP1_CONN_INSIDE_H
 #define CAPRICORN_HTTP1_CONN_INSIDE_H
 
@@ -41,11 +41,17 @@ struct http1_conn {
     uint32_t carry_start; /* bytes of carry that are done with */
     uint32_t unparsed;    /* bytes being fed that come after the current request */
     buffer carry;         /* read but not parsed yet */
-    timer timer;          /* idle, lingering */
+    timer timer;          /* the one for all waits */
     uint64_t idle_since_ms;
-    size_t discarded; /* body bytes read away; when lingering, all bytes */
+    uint64_t
+        client_due_ms; /* the head, or more of the body, must have come by then; 0: none is due */
+    uint64_t taken, taken_ms; /* the stream's progress, and when it was last seen to change */
+    uint64_t served;          /* requests so far */
+    uint32_t credit_rest;     /* of a body's bytes, what is no whole millisecond yet */
+    size_t discarded;         /* body bytes read away; when lingering, all bytes */
     bool reading, feeding, eof, draining, lingering, closing;
-    bool closes; /* after this response */
+    bool writing; /* bytes wait for the kernel */
+    bool closes;  /* after this response */
     /* Of the current request. */
     bool handed_up, expects_continue, chunks, omits_body, until_close, flushed;
     request_limits limits;
@@ -71,6 +77,35 @@ void conn_advance(http1_conn *self);
 /* The response has been written whole. The exchange is released; on_request may be called for the
  * next one. */
 void conn_end_response(http1_conn *self);
+/* The rest of the head or body is overdue: 408, unless a response is on its way already. */
+void conn_refuse_late(http1_conn *self);
+
+/* ---- responses ---- */
+
+/* Has the client, who asked whether to send its body, sent some of it or been told to? */
+bool conn_is_waiting_for_continue(const http1_conn *self);
+/* stream_write, with the time limit. */
+csgi_status conn_write(http1_conn *self, const csgi_str *pieces, size_t count);
+
+/* ---- times ---- */
+
+void conn_watch_idling(http1_conn *self);
+/* Has the client taken nothing of its response for too long? To be asked from time to time. */
+bool conn_is_stalled(http1_conn *self);
+/* Ends what has taken too long, or starts the timer again. */
+void conn_look_at_times(http1_conn *self);
+/* These bytes of a head have come, not its last: from the first one its time runs. */
+void conn_await_head(http1_conn *self, const char *bytes, size_t len);
+/* The server waits for the body from now on. */
+void conn_await_body(http1_conn *self);
+/* Some of the body has come: there is more time for the rest. */
+void conn_credit_body(http1_conn *self, size_t len);
+/* Makes sure that the timer looks in time at what is due. */
+void conn_watch(http1_conn *self);
+/* Reading has been stopped: the peer is looked at from time to time. */
+void conn_watch_peer(http1_conn *self);
+/* Bytes have begun to wait for the kernel. */
+void conn_watch_writing(http1_conn *self);
 
 /* ---- the end ---- */
 
@@ -82,6 +117,8 @@ void conn_linger(http1_conn *self);
 void conn_end_idle(http1_conn *self);
 /* Closes at once; the exchange, if any, sees a disconnect. */
 void conn_close(http1_conn *self);
+/* Likewise, and the kernel is to forget what the peer has not taken. */
+void conn_abort(http1_conn *self);
 /* Events while lingering. */
 void conn_linger_read(http1_conn *self, size_t len);
 void conn_linger_due(http1_conn *self);

@@ -47,6 +47,7 @@ static bool keep_partial(http1_conn *self, const char *bytes, size_t len)
                REQUEST_PLACES_SIZE(shared_places->field_count));
         self->parser.places = &self->partial->places;
     }
+    conn_await_head(self, bytes, len);
     return buffer_append(&self->partial->bytes, bytes, len) == CSGI_OK;
 }
 
@@ -79,6 +80,8 @@ static bool begin_exchange(http1_conn *self)
     request->server = stream_local(self->stream);
     request->began_ms = loop_now_ms(self->loop);
     self->exchange = request;
+    self->served++;
+    self->client_due_ms = 0;
     self->handed_up = self->flushed = self->expects_continue = false;
     return true;
 }
@@ -87,6 +90,7 @@ static bool begin_exchange(http1_conn *self)
 static void end_request(http1_conn *self)
 {
     request_parser_reset(&self->parser);
+    self->client_due_ms = 0;
     if (self->draining) timer_start(self->loop, &self->timer, DRAIN_IDLE_MS);
 }
 
@@ -157,6 +161,7 @@ static void on_head(http1_conn *self, const char *piece, size_t len)
     csgi_status status;
 
     if (!begin_exchange(self)) return;
+    if (!self->parser.has_ended) conn_await_body(self);
     status = build_request(self, piece, len, &problem);
     conn_drop_partial(self);
     if (status == CSGI_ENOMEM)
@@ -188,6 +193,7 @@ static void on_end(http1_conn *self)
         if (self->exchange) conn_close(self);
         return;
     }
+    self->client_due_ms = 0;
     exchange_push_end(request, trailers);
 }
 
@@ -203,19 +209,34 @@ static void on_failed(http1_conn *self)
     if (self->exchange) conn_close(self);
 }
 
+void conn_refuse_late(http1_conn *self)
+{
+    bool is_head = !self->parser.head_complete;
+
+    if (is_head && !begin_exchange(self)) return;
+    if (!self->exchange) { /* answered already; the rest of the body was being read away */
+        conn_linger(self);
+        return;
+    }
+    refuse(self, 408,
+           is_head ? "The request's head took too long" : "The request's body comes too slowly");
+    if (self->exchange) conn_close(self);
+}
+
 /* Back-pressure: the peer has to wait. That it goes away meanwhile will have to be asked. */
 static void stop_reading(http1_conn *self)
 {
     if (!self->reading) return;
     stream_read_stop(self->stream);
     self->reading = false;
-    if (!self->draining) timer_start(self->loop, &self->timer, LOOK_MS);
+    conn_watch_peer(self);
 }
 
 void conn_on_body(void *owner, const char *bytes, size_t len)
 {
     http1_conn *self = owner;
 
+    conn_credit_body(self, len);
     if (!self->exchange) {
         self->discarded += len;
         return;
@@ -272,6 +293,7 @@ size_t conn_feed(http1_conn *self, const char *bytes, size_t len)
     }
     self->feeding = false;
     self->unparsed = 0;
+    if (self->client_due_ms) conn_watch(self);
     return done;
 }
 
@@ -279,6 +301,9 @@ void conn_read(http1_conn *self)
 {
     if (self->reading || self->eof || self->closing) return;
     self->reading = stream_read_start(self->stream) == CSGI_OK;
+    if (!self->parser.head_complete || self->parser.has_ended) return;
+    conn_await_body(self); /* what was kept back is no fault of the client's */
+    conn_watch(self);
 }
 
 void conn_keep(http1_conn *self, const char *bytes, size_t len)

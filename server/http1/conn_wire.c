@@ -5,10 +5,17 @@
 #include "http1/conn_inside.h"
 #include "http1/response.h"
 
-/* Has the client, who asked whether to send its body, sent some of it or been told to? */
-static bool is_waiting_for_continue(const http1_conn *self)
+bool conn_is_waiting_for_continue(const http1_conn *self)
 {
     return self->expects_continue && !self->parser.has_ended && self->parser.body_received == 0;
+}
+
+csgi_status conn_write(http1_conn *self, const csgi_str *pieces, size_t count)
+{
+    csgi_status status = stream_write(self->stream, pieces, count);
+
+    if (!self->writing && stream_queued(self->stream)) conn_watch_writing(self);
+    return status;
 }
 
 static void want_body(exchange *request)
@@ -16,8 +23,12 @@ static void want_body(exchange *request)
     static const csgi_str answer = CSGI_STR("HTTP/1.1 100 Continue\r\n\r\n");
     http1_conn *self = request->wire_owner;
 
-    if (is_waiting_for_continue(self) && !self->flushed) stream_write(self->stream, &answer, 1);
+    /* Who has seen a response instead need not send it any more. */
+    if (!conn_is_waiting_for_continue(self) || self->flushed) return;
     self->expects_continue = false;
+    conn_write(self, &answer, 1);
+    conn_await_body(self);
+    conn_watch(self);
 }
 
 static void resume(exchange *request)
@@ -68,8 +79,9 @@ static void end_head(http1_conn *self, bool is_last)
     };
     response_framing framing;
 
+    self->closes |= self->options->max_requests && self->served >= self->options->max_requests;
     self->closes |= (self->draining || self->eof) && nothing_waits;
-    self->closes |= is_waiting_for_continue(self) || is_much_unread(self, is_last);
+    self->closes |= conn_is_waiting_for_continue(self) || is_much_unread(self, is_last);
     facts.keep_alive = !self->closes;
     framing = response_frame(&facts);
     self->head_len += (uint32_t)response_head_end(self->head + self->head_len, &framing, &facts);
@@ -103,7 +115,7 @@ static csgi_status body(exchange *request, csgi_str bytes, bool last)
     } else if (self->chunks && last) {
         pieces[count++] = str_slice(chunks_end, 2, SIZE_MAX);
     }
-    status = count ? stream_write(self->stream, pieces, count) : CSGI_OK;
+    status = count ? conn_write(self, pieces, count) : CSGI_OK;
     if (status) return status;
     if (last) conn_end_response(self);
     return CSGI_OK;
@@ -114,7 +126,7 @@ static csgi_status write_fields(http1_conn *self, const char *bytes, size_t len)
 {
     csgi_str piece = { bytes, len };
 
-    return len ? stream_write(self->stream, &piece, 1) : CSGI_OK;
+    return len ? conn_write(self, &piece, 1) : CSGI_OK;
 }
 
 static csgi_status hint(exchange *request, csgi_fields fields)

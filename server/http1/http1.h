@@ -21,7 +21,12 @@ typedef struct http1_options {
     size_t max_request_line, max_header_size; /* bytes; 0: 8 KiB, 32 KiB */
     size_t max_headers;                       /* fields; 0: 100 */
     uint64_t max_body;                        /* 0: 16 MiB; UINT64_MAX: no limit */
-    uint64_t keep_alive_ms;                   /* an idle connection is closed after it; 0: 75 s */
+    uint64_t max_requests; /* on one connection, which is then closed; 0: no limit */
+    /* Times; 0: the defaults (75 s, 10 s, 10 s, 60 s); UINT64_MAX: no limit. */
+    uint64_t keep_alive_ms; /* an idle connection is closed after it */
+    uint64_t headers_ms;    /* from a head's first byte to its last, else 408 */
+    uint64_t body_ms;  /* a body may be behind 1 KiB/s by so much, while we read it, else 408 */
+    uint64_t write_ms; /* a client that takes nothing of its response for so long is cut */
 } http1_options;
 
 typedef struct http1_events {

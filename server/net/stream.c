@@ -9,7 +9,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include <linux/sockios.h>
 
 #include "base/check.h"
 #include "net/stream_inside.h"
@@ -312,6 +315,7 @@ csgi_status stream_write(stream *self, const csgi_str *pieces, size_t count)
     if (self->closing || self->broken || self->shut) return CSGI_EDISCONNECTED;
     for (size_t i = 0; i < count; i++)
         len += pieces[i].len;
+    self->accepted += len;
     if (stream_queued(self) == 0) {
         status = write_now(self, pieces, count, &taken);
         if (status) return status;
@@ -327,6 +331,14 @@ size_t stream_queued(const stream *self)
 {
     if (!self->outgoing) return 0;
     return self->outgoing->waiting.len + self->uv.stream.write_queue_size;
+}
+
+uint64_t stream_progress(const stream *self)
+{
+    int unread = 0; /* given to the kernel, which has not got rid of it yet */
+
+    if (self->fd >= 0) ioctl(self->fd, SIOCOUTQ, &unread);
+    return self->accepted - stream_queued(self) - (uint64_t)unread;
 }
 
 void stream_shutdown(stream *self)

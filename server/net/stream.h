@@ -59,6 +59,9 @@ bool stream_has_unread(const stream *self);
 csgi_status stream_write(stream *self, const csgi_str *pieces, size_t count);
 /* Bytes that wait for the kernel. */
 size_t stream_queued(const stream *self);
+/* A number that changes whenever the peer takes some of what was written, and only then: asks the
+ * kernel. */
+uint64_t stream_progress(const stream *self);
 /* No more writing: the peer sees the end of file once the queue is empty. */
 void stream_shutdown(stream *self);
 /* Drops what is queued, and closes. on_closed comes later. Once. */

@@ -30,6 +30,7 @@ struct stream {
     connecting *connecting; /* until it is connected */
     stream *next_free;
     timer broken_soon; /* tells of a failed write from the loop */
+    uint64_t accepted; /* bytes ever taken by stream_write */
     int fd;
     bool is_tcp, flying, broken, broken_told, shut, closing;
     stream_end *peer, *local; /* NULL: not known yet */
