@@ -311,16 +311,44 @@ static csgi_status watch_signals(worker *self)
     return status == CSGI_OK ? loop_watch_signal(self->loop, SIGTERM, on_signal, self) : status;
 }
 
+/* Of those that came before the loop could tell them. */
+static volatile sig_atomic_t early_signals;
+
+static void on_early_signal(int signum)
+{
+    static const char line[] = "ERROR:    stopped while plugins were being loaded\n";
+
+    if (early_signals == 0 || signum != SIGINT) {
+        early_signals = 1;
+        return;
+    }
+    (void)!write(STDERR_FILENO, line, sizeof line - 1);
+    _exit(EXIT_START_FAILED);
+}
+
+/* A plugin's create that never returns holds this thread: two SIGINT end it all the same. */
+static csgi_status load_plugins_stoppably(worker *self, char **files, size_t file_count,
+                                          buffer *problem)
+{
+    csgi_status status, watched;
+
+    signal(SIGINT, on_early_signal);
+    signal(SIGTERM, on_early_signal);
+    status = load_plugins(self, files, file_count, problem);
+    watched = watch_signals(self);
+    self->stop_asked = early_signals != 0;
+    return status == CSGI_OK ? watched : status;
+}
+
 /* Runs the loop until all that was made is closed again. */
 static void run(worker *self, char **files, size_t file_count)
 {
     buffer problem = { 0 };
     csgi_status status = make_parts(self, &problem);
 
-    if (status == CSGI_OK) status = watch_signals(self);
     if (status == CSGI_OK) {
         log_info("Waiting for application startup.");
-        status = load_plugins(self, files, file_count, &problem);
+        status = load_plugins_stoppably(self, files, file_count, &problem);
     }
     if (problem.len) log_error("%.*s", STR_ARG(buffer_str(&problem)));
     if (status == CSGI_ENOMEM && !problem.len) log_error("no memory to start");

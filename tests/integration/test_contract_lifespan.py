@@ -3,6 +3,7 @@
 
 import signal
 import socket
+import time
 
 import pytest
 
@@ -119,6 +120,19 @@ def test_4_5_state_made_at_startup_is_in_every_call(serve):
     with server.connect() as connection:
         for _ in range(3):
             assert connection.exchange("GET", "/state").text == "made at start-up"
+
+
+def test_a_second_sigint_ends_a_create_that_hangs():
+    server = Server(["lifespan"], configs={"lifespan": '{"create": "hang"}'}, start=False)
+    server.launch()
+    server.wait_for_log("create hangs")
+    server.send_signal(signal.SIGINT)
+    assert server.process.poll() is None
+    time.sleep(0.05)  # two of the same that wait become one
+    server.send_signal(signal.SIGINT)
+    assert server.wait(5) == 3
+    server.wait_for_log("ERROR: .*stopped while plugins were being loaded")
+    server.clean()
 
 
 def test_a_second_sigint_cuts_a_shutdown_that_hangs(serve):

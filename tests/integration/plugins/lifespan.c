@@ -2,10 +2,11 @@
  * An application with a lifespan that behaves as its configuration says:
  *   {"startup": "complete" | "fail" | "slow" | "error" | "notsup" | "silent" | "hang"}
  *   {"shutdown": "complete" | "fail" | "slow" | "hang"}
- *   {"create": "fail"}
+ *   {"create": "fail" | "hang"}
  * GET /state answers with what the start-up made, GET /slow ends when it is told to drain. */
 #include <csgi/ext/draft/task.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "plug.h"
 
@@ -37,6 +38,11 @@ static csgi_status create(const csgi_host *host, csgi_str config_json, void **in
 
     if (plug_has(config_json, "\"create\": \"fail\""))
         return host->fail(host, CSGI_EFAIL, plug_str("no such database: tea"));
+    if (plug_has(config_json, "\"create\": \"hang\"")) {
+        host->log(host, CSGI_LOG_INFO, plug_str("create hangs"));
+        for (;;)
+            pause();
+    }
     self = calloc(1, sizeof(*self));
     if (!self) return CSGI_ENOMEM;
     self->host = host;
