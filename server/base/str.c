@@ -78,9 +78,9 @@ bool str_is_field_value(csgi_str text)
     return true;
 }
 
-/* The length of the sequence at p, of which left bytes are there; 0 when it is malformed. */
-static size_t utf8_sequence(const unsigned char *p, size_t left)
+size_t str_utf8_sequence(csgi_str text)
 {
+    const unsigned char *p = (const unsigned char *)text.ptr;
     unsigned char lowest = 0x80, highest = 0xbf; /* bounds of the second byte */
     size_t len;
 
@@ -91,7 +91,7 @@ static size_t utf8_sequence(const unsigned char *p, size_t left)
     if (p[0] == 0xed) highest = 0x9f;
     if (p[0] == 0xf0) lowest = 0x90;
     if (p[0] == 0xf4) highest = 0x8f;
-    if (left < len || p[1] < lowest || p[1] > highest) return 0;
+    if (text.len < len || p[1] < lowest || p[1] > highest) return 0;
     for (size_t i = 2; i < len; i++) {
         if ((p[i] & 0xc0) != 0x80) return 0;
     }
@@ -100,10 +100,8 @@ static size_t utf8_sequence(const unsigned char *p, size_t left)
 
 bool str_is_utf8(csgi_str text)
 {
-    const unsigned char *p = (const unsigned char *)text.ptr;
-
     for (size_t i = 0, len; i < text.len; i += len) {
-        len = utf8_sequence(p + i, text.len - i);
+        len = str_utf8_sequence((csgi_str){ text.ptr + i, text.len - i });
         if (len == 0) return false;
     }
     return true;

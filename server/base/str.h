@@ -51,6 +51,8 @@ csgi_str str_trim(csgi_str text);
 bool str_is_token(csgi_str text);
 /* A field value as may be sent: no control bytes but tab (RFC 9110 section 5.5). */
 bool str_is_field_value(csgi_str text);
+/* The length of the UTF-8 sequence that text (not empty) begins with; 0 when it is malformed. */
+size_t str_utf8_sequence(csgi_str text);
 /* Well-formed UTF-8 (RFC 3629): no overlong forms, surrogates, or values past U+10FFFF. */
 bool str_is_utf8(csgi_str text);
 /* Parses decimal digits only, the whole text, no sign. False when malformed or too large. */

@@ -29,7 +29,7 @@ int command_check(int argc, char **argv)
         fputs("no file is named; \"capricorn check --help\" says more.\n", stderr);
         return EXIT_USAGE;
     }
-    log_init(LOG_INFO, false);
+    log_init(LOG_INFO, LOG_PLAIN);
     for (int i = 0; i < file_count; i++) {
         buffer report = { 0 };
         bool would_load = probe_plugin(&options, argv[i], &report);

@@ -19,6 +19,14 @@ static const command_help help = {
     .lists_options = true,
 };
 
+static log_style style_of(const server_options *options)
+{
+    bool is_terminal = isatty(STDERR_FILENO) && isatty(STDOUT_FILENO);
+
+    if (options->log_format == LOG_JSON) return LOG_JSON;
+    return is_terminal && !getenv("NO_COLOR") ? LOG_COLORED : LOG_PLAIN;
+}
+
 int command_run(int argc, char **argv)
 {
     server_options options;
@@ -31,7 +39,6 @@ int command_run(int argc, char **argv)
         tell_mistakes(&help, &problem);
         return EXIT_USAGE;
     }
-    log_init((log_level)options.log_level,
-             isatty(STDERR_FILENO) && isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
+    log_init((log_level)options.log_level, style_of(&options));
     return worker_run(&options, &binds, argv, (size_t)file_count);
 }

@@ -40,6 +40,10 @@ const option_entry option_table[] = {
            "debug, info, warning, error or critical"),
     OPTION("access-log", NULL, OPTION_SWITCH, access_log, "yes", 0, 0,
            "write a line for each request to standard output"),
+    OPTION("access-log-format", "FORMAT", OPTION_TEXT, access_log_format, "", 0, 0,
+           "of these lines, in gunicorn's atoms: '%(h)s %(r)s %(s)s %(D)s'"),
+    OPTION("log-format", "FORMAT", OPTION_LOG_FORMAT, log_format, "text", 0, 0,
+           "text or json, of both logs"),
     OPTION("proxy-headers", NULL, OPTION_SWITCH, proxy_headers, "yes", 0, 0,
            "believe trusted proxies who the client is: X-Forwarded-*, Forwarded"),
     OPTION("forwarded-allow-ips", "LIST", OPTION_TRUST, forwarded_allow_ips, "127.0.0.1", 0, 0,
@@ -85,6 +89,13 @@ static bool parse_log_level(csgi_str text, uint64_t *level)
     return false;
 }
 
+static bool parse_log_format(csgi_str text, uint64_t *style)
+{
+    if (!str_eq_nocase(text, STR("text")) && !str_eq_nocase(text, STR("json"))) return false;
+    *style = str_eq_nocase(text, STR("json")) ? LOG_JSON : LOG_PLAIN;
+    return true;
+}
+
 static bool parse_switch(csgi_str text, bool *on)
 {
     static const csgi_str yes[] = { CSGI_STR("yes"), CSGI_STR("true"), CSGI_STR("on"),
@@ -114,6 +125,8 @@ static const char *kind_expects(option_kind kind)
         return "a size such as 64KiB or 1MiB";
     case OPTION_LOG_LEVEL:
         return "debug, info, warning, error or critical";
+    case OPTION_LOG_FORMAT:
+        return "text or json";
     case OPTION_TRUST:
         return "addresses, networks such as 10.0.0.0/8, unix: or *";
     case OPTION_TEXT:
@@ -134,6 +147,8 @@ static bool parse_number(const option_entry *entry, csgi_str text, uint64_t *num
         return parse_size(text, number);
     case OPTION_LOG_LEVEL:
         return parse_log_level(text, number);
+    case OPTION_LOG_FORMAT:
+        return parse_log_format(text, number);
     case OPTION_TEXT:
     case OPTION_TRUST:
     case OPTION_SWITCH:

@@ -27,7 +27,7 @@ typedef enum option_source {
 } option_source;
 
 typedef struct server_options {
-    const char *host, *uds, *plugin_dir;
+    const char *host, *uds, *plugin_dir, *access_log_format;
     option_list bind;
     uint64_t fd; /* 0: none */
     uint64_t drain_delay_ms;
@@ -35,6 +35,7 @@ typedef struct server_options {
     uint64_t timeout_keep_alive_ms, timeout_graceful_shutdown_ms, timeout_startup_ms;
     uint64_t stall_threshold_ms, stack_size;
     uint64_t log_level;              /* a log_level */
+    uint64_t log_format;             /* LOG_PLAIN or LOG_JSON */
     const char *forwarded_allow_ips; /* a trust_list */
     bool access_log, insecure_plugins, proxy_headers;
     uint8_t sources[OPTION_COUNT_MAX]; /* an option_source for each entry of the table */
@@ -47,6 +48,7 @@ typedef enum option_kind {
     OPTION_DURATION, /* "250ms", "2s", "1m"; a plain number is seconds; kept in milliseconds */
     OPTION_SIZE,     /* "64KiB", "1MiB"; a plain number is bytes */
     OPTION_LOG_LEVEL,
+    OPTION_LOG_FORMAT,
     OPTION_TRUST, /* see trust.h; kept as the text, which is one */
     OPTION_LIST   /* --name once for each element; commas between them in the environment */
 } option_kind;

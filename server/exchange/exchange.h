@@ -83,6 +83,7 @@ struct exchange {
     csgi_str app_name, endpoint_name, route_pattern;
     uint32_t status;
     uint64_t body_bytes_sent, began_ms;
+    uint64_t began_ns; /* on loop_clock_ns; 0: nobody asked */
 
     /* The response. */
     exchange_phase phase;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/escape.h"
 #include "base/str.h"
 #include "exchange/exchange_inside.h"
 
@@ -302,39 +303,15 @@ void exchange_reply(exchange *self, uint32_t status, csgi_fields headers, csgi_s
     exchange_drop(self);
 }
 
-/* Writes text as the inside of a JSON string; out has room for 6 bytes for each. */
-static size_t escape_json(char *out, const char *text)
-{
-    static const char digits[] = "0123456789abcdef";
-    size_t len = 0;
-
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (c == '"' || c == '\\') {
-            out[len++] = '\\';
-            out[len++] = (char)c;
-        } else if (c < 0x20 || c == 0x7f) {
-            memcpy(out + len, "\\u00", 4);
-            out[len + 4] = digits[c >> 4];
-            out[len + 5] = digits[c & 15];
-            len += 6;
-        } else {
-            out[len++] = (char)c;
-        }
-    }
-    return len;
-}
-
 static csgi_str make_error_body(exchange *self, const char *detail)
 {
     static const char head[] = "{\"detail\":\"", tail[] = "\"}";
-    char *body = arena_alloc(&self->arena, sizeof head + sizeof tail + 6 * strlen(detail), 1);
-    size_t len = sizeof head - 1;
+    size_t len = sizeof head - 1, room = 6 * strlen(detail);
+    char *body = arena_alloc(&self->arena, sizeof head + sizeof tail + room, 1);
 
-    if (!body || !str_is_utf8(str_from(detail))) return STR("{\"detail\":\"Error\"}");
+    if (!body) return STR("{\"detail\":\"Error\"}");
     memcpy(body, head, len);
-    len += escape_json(body + len, detail);
+    len += escape_json(body + len, room, str_from(detail));
     memcpy(body + len, tail, sizeof tail - 1);
     return (csgi_str){ body, len + sizeof tail - 1 };
 }

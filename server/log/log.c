@@ -8,19 +8,24 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/check.h"
+#include "base/escape.h"
+#include "base/str.h"
 
 #define LINE_MAX_BYTES   2048  /* of one line's text; the rest is cut off */
 #define ACCESS_MAX_BYTES 65536 /* what may wait for standard output */
 /* A pipe that polls writable takes this much without waiting: PIPE_BUF. */
 #define PIECE_BYTES 4096
-/* Of a line beside its text: the level in colour; how many were dropped, and the end. */
-#define LEVEL_ROOM   64
+/* Of a line beside its text: the level, or JSON's other members; how many were dropped, the end. */
+#define FRAME_ROOM   128
 #define DROPPED_ROOM 64
 
 static struct {
     log_level lowest;
-    bool colors;
+    log_style style;
     pthread_mutex_t lock; /* one line after the other; guards dropped */
     unsigned dropped;
 } the_log = { .lowest = LOG_INFO, .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -31,10 +36,10 @@ static struct {
     unsigned dropped;
 } the_access_log;
 
-void log_init(log_level lowest, bool colors)
+void log_init(log_level lowest, log_style style)
 {
     the_log.lowest = lowest;
-    the_log.colors = colors;
+    the_log.style = style;
 }
 
 bool log_is_on(log_level level)
@@ -42,75 +47,105 @@ bool log_is_on(log_level level)
     return level >= the_log.lowest;
 }
 
-/* "INFO:     ", as wide for every level; in colour on a terminal. */
-static int print_level(char *out, size_t size, log_level level)
+/* ---- one line ---- */
+
+typedef struct level_name {
+    const char *name, *color;
+} level_name;
+
+static const level_name *name_of(log_level level)
 {
-    static const struct {
-        const char *name, *color;
-    } levels[] = {
+    static const level_name names[] = {
         { "DEBUG", "36" }, { "INFO", "32" },       { "WARNING", "33" },
         { "ERROR", "31" }, { "CRITICAL", "1;31" },
     };
-    size_t index = level < LOG_INFO       ? 0
-                   : level < LOG_WARNING  ? 1
-                   : level < LOG_ERROR    ? 2
-                   : level < LOG_CRITICAL ? 3
-                                          : 4;
-    const char *name = levels[index].name;
-    int pad = 9 - (int)strlen(name);
 
-    if (!the_log.colors) return snprintf(out, size, "%s:%*s", name, pad, "");
-    return snprintf(out, size, "\x1b[%sm%s\x1b[0m:%*s", levels[index].color, name, pad, "");
+    return &names[level < LOG_INFO       ? 0
+                  : level < LOG_WARNING  ? 1
+                  : level < LOG_ERROR    ? 2
+                  : level < LOG_CRITICAL ? 3
+                                         : 4];
 }
 
-/* Copies text with control bytes as \xNN; returns the bytes written, never more than size. */
-static size_t escape(char *out, size_t size, const char *text, size_t len)
+size_t log_print_level(char *out, log_level level)
 {
-    static const char digits[] = "0123456789abcdef";
-    size_t at = 0;
+    const level_name *it = name_of(level);
+    int pad = 9 - (int)strlen(it->name);
 
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-
-        if (c >= 0x20 && c != 0x7f) {
-            if (at + 1 > size) break;
-            out[at++] = (char)c;
-            continue;
-        }
-        if (at + 4 > size) break;
-        memcpy(out + at, "\\x", 2);
-        out[at + 2] = digits[c >> 4];
-        out[at + 3] = digits[c & 15];
-        at += 4;
-    }
-    return at;
+    if (the_log.style != LOG_COLORED)
+        return (size_t)snprintf(out, LOG_LEVEL_ROOM, "%s:%*s", it->name, pad, "");
+    return (size_t)snprintf(out, LOG_LEVEL_ROOM, "\x1b[%sm%s\x1b[0m:%*s", it->color, it->name, pad,
+                            "");
 }
 
-/* One line, being made. */
+size_t log_print_time(char *out)
+{
+    struct timespec now;
+    struct tm at;
+    size_t len;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &at);
+    len = strftime(out, LOG_TIME_ROOM, "%Y-%m-%dT%H:%M:%S", &at);
+    return len + (size_t)snprintf(out + len, LOG_TIME_ROOM - len, ".%03ldZ", now.tv_nsec / 1000000);
+}
+
 typedef struct log_line {
-    char bytes[LEVEL_ROOM + LINE_MAX_BYTES + DROPPED_ROOM];
+    char bytes[FRAME_ROOM + LINE_MAX_BYTES + DROPPED_ROOM];
     size_t len;
 } log_line;
 
+static void line_add(log_line *self, csgi_str text)
+{
+    memcpy(self->bytes + self->len, text.ptr, text.len);
+    self->len += text.len;
+}
+
+static void line_add_json(log_line *self, log_level level, csgi_str text)
+{
+    line_add(self, STR("{\"time\":\""));
+    self->len += log_print_time(self->bytes + self->len);
+    line_add(self, STR("\",\"level\":\""));
+    line_add(self, str_from(name_of(level)->name));
+    line_add(self, STR("\",\"message\":\""));
+    self->len +=
+        escape_json(self->bytes + self->len, sizeof self->bytes - DROPPED_ROOM - self->len, text);
+    line_add(self, STR("\"}"));
+}
+
 static void line_begin(log_line *self, log_level level, const char *format, va_list args)
 {
-    char text[LINE_MAX_BYTES];
-    int len = vsnprintf(text, sizeof text, format, args);
+    char bytes[LINE_MAX_BYTES];
+    int len = vsnprintf(bytes, sizeof bytes, format, args);
+    csgi_str text = { bytes, len < 0                      ? 0
+                             : (size_t)len < sizeof bytes ? (size_t)len
+                                                          : sizeof bytes - 1 };
 
-    self->len = (size_t)print_level(self->bytes, LEVEL_ROOM, level);
-    if (len < 0) return;
-    self->len += escape(self->bytes + self->len, sizeof self->bytes - DROPPED_ROOM - self->len,
-                        text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
-}
-
-static void line_end(log_line *self, unsigned dropped)
-{
-    if (dropped) {
-        self->len += (size_t)snprintf(self->bytes + self->len, DROPPED_ROOM - 1,
-                                      " (%u lines before this were dropped)", dropped);
+    self->len = 0;
+    if (the_log.style == LOG_JSON) {
+        line_add_json(self, level, text);
+        return;
     }
-    self->bytes[self->len++] = '\n';
+    self->len = log_print_level(self->bytes, level);
+    self->len += escape_line(self->bytes + self->len, sizeof self->bytes - DROPPED_ROOM - self->len,
+                             text, false);
 }
+
+/* Ends a line, which has DROPPED_ROOM left; returns its length. */
+static size_t end_line(char *bytes, size_t len, unsigned dropped)
+{
+    if (dropped && the_log.style == LOG_JSON) {
+        len--; /* the brace */
+        len += (size_t)snprintf(bytes + len, DROPPED_ROOM, ",\"dropped_before\":%u}", dropped);
+    } else if (dropped) {
+        len += (size_t)snprintf(bytes + len, DROPPED_ROOM - 1,
+                                " (%u lines before this were dropped)", dropped);
+    }
+    bytes[len++] = '\n';
+    return len;
+}
+
+/* ---- writing ---- */
 
 /* Whether a write of up to PIECE_BYTES would not wait. */
 static bool is_writable(int fd)
@@ -145,7 +180,7 @@ void log_vwrite(log_level level, const char *format, va_list args)
     line_begin(&line, level, format, args);
     pthread_mutex_lock(&the_log.lock);
     if (is_writable(STDERR_FILENO)) {
-        line_end(&line, the_log.dropped);
+        line.len = end_line(line.bytes, line.len, the_log.dropped);
         write_some(STDERR_FILENO, line.bytes, line.len);
         the_log.dropped = 0;
     } else {
@@ -163,22 +198,24 @@ void log_write(log_level level, const char *format, ...)
     va_end(args);
 }
 
-void log_access(const char *format, ...)
+static bool has_access_room(size_t len)
 {
-    log_line line;
-    va_list args;
+    return len + DROPPED_ROOM <= sizeof the_access_log.bytes - the_access_log.len;
+}
 
-    va_start(args, format);
-    line_begin(&line, LOG_INFO, format, args);
-    va_end(args);
-    line_end(&line, the_access_log.dropped);
-    if (line.len > sizeof the_access_log.bytes - the_access_log.len) log_flush();
-    if (line.len > sizeof the_access_log.bytes - the_access_log.len) {
+void log_access(csgi_str line)
+{
+    char *end;
+
+    CHECK(line.len <= LOG_ACCESS_MAX);
+    if (!has_access_room(line.len)) log_flush();
+    if (!has_access_room(line.len)) {
         the_access_log.dropped++;
         return;
     }
-    memcpy(the_access_log.bytes + the_access_log.len, line.bytes, line.len);
-    the_access_log.len += line.len;
+    end = the_access_log.bytes + the_access_log.len;
+    memcpy(end, line.ptr, line.len);
+    the_access_log.len += end_line(end, line.len, the_access_log.dropped);
     the_access_log.dropped = 0;
 }
 

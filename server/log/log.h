@@ -18,13 +18,18 @@ typedef enum log_level {
     LOG_CRITICAL = 50
 } log_level;
 
-/* What is below the level is dropped. Colours: on a terminal only. Called once, before other
- * threads. */
-void log_init(log_level lowest, bool colors);
+typedef enum log_style {
+    LOG_PLAIN,   /* "INFO:     text" */
+    LOG_COLORED, /* the same in colour: for a terminal */
+    LOG_JSON     /* {"time":"...","level":"INFO","message":"text"} */
+} log_style;
+
+/* What is below the level is dropped. Called once, before other threads. */
+void log_init(log_level lowest, log_style style);
 bool log_is_on(log_level level);
 
-/* Writes one line "LEVEL:    text", control bytes escaped. It never waits: a line that does not fit
- * is dropped and counted. [any-thread] */
+/* Writes one line in the log's style, control bytes escaped. It never waits: a line that does not
+ * fit is dropped and counted. [any-thread] */
 void log_write(log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_vwrite(log_level level, const char *format, va_list args);
 #define log_debug(...)   log_write(LOG_DEBUG, __VA_ARGS__)
@@ -32,9 +37,20 @@ void log_vwrite(log_level level, const char *format, va_list args);
 #define log_warning(...) log_write(LOG_WARNING, __VA_ARGS__)
 #define log_error(...)   log_write(LOG_ERROR, __VA_ARGS__)
 
-/* Adds one finished line to the access log; it reaches standard output by log_flush. [loop] */
-void log_access(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Of a line of the access log; what is longer must be cut before. */
+#define LOG_ACCESS_MAX ((size_t)4096)
+/* Adds one finished line, without its end, to the access log; it reaches standard output by
+ * log_flush. In the JSON style it is an object. [loop] */
+void log_access(csgi_str line);
 /* Writes out what log_access gathered; the loop calls it once an iteration. [loop] */
 void log_flush(void);
+
+/* "INFO:     ", as wide for every level, in colour where the style is; returns the bytes written,
+ * LOG_LEVEL_ROOM at most. */
+#define LOG_LEVEL_ROOM 64
+size_t log_print_level(char *out, log_level level);
+/* "2026-11-22T13:21:23.123Z", in UTC; returns the bytes written. */
+#define LOG_TIME_ROOM 32
+size_t log_print_time(char *out);
 
 #endif

@@ -2,12 +2,11 @@
  * The connections of one worker. */
 #include "session/session.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/str.h"
 #include "exchange/forwarded.h"
 #include "log/log.h"
+#include "session/access_log.h"
 
 typedef struct session {
     list_node node;
@@ -17,7 +16,9 @@ typedef struct session {
 
 struct session_set {
     app_set *apps;
-    session_options options;
+    http1_options http1;
+    const trust_list *proxies; /* NULL: nobody is believed */
+    access_log *log;           /* NULL: none */
     list_node sessions;
     size_t count;
     bool draining;
@@ -36,7 +37,8 @@ static void on_request(void *owner, exchange *request)
     const session_set *set = ((session *)owner)->set;
     csgi_status status = CSGI_OK;
 
-    if (set->options.proxies) status = exchange_apply_forwarded(request, set->options.proxies);
+    if (set->log && access_log_needs_clock(set->log)) request->began_ns = loop_clock_ns();
+    if (set->proxies) status = exchange_apply_forwarded(request, set->proxies);
     if (status == CSGI_ENOMEM)
         refuse(request, 503, "Service Unavailable");
     else if (status)
@@ -45,23 +47,10 @@ static void on_request(void *owner, exchange *request)
         app_set_dispatch(set->apps, request);
 }
 
-/* 127.0.0.1:54321 - "GET /weather?city=London HTTP/1.1" 200 OK */
 static void on_response(void *owner, exchange *request)
 {
     const session *self = owner;
-    const address *peer = request->client;
-    csgi_str host = str_from(peer->host);
-    bool is_unix = address_is_unix(peer) || host.len == 0;
-    bool is_ipv6 = !is_unix && str_find_char(host, ':') < host.len;
-    char port[16] = "";
-
-    if (!self->set->options.access_log) return;
-    if (!is_unix) snprintf(port, sizeof port, ":%u", peer->port);
-    log_access("%s%s%s%s - \"%.*s %.*s%s%.*s HTTP/%.*s\" %u %s", is_ipv6 ? "[" : "",
-               is_unix ? "unix" : peer->host, is_ipv6 ? "]" : "", port, STR_ARG(request->method),
-               STR_ARG(request->raw_path), request->query_string.len ? "?" : "",
-               STR_ARG(request->query_string), STR_ARG(request->http_version), request->status,
-               http_reason_phrase(request->status));
+    if (self->set->log) access_log_write(self->set->log, request);
 }
 
 static void tell_if_empty(session_set *self)
@@ -85,13 +74,25 @@ static void on_closed(void *owner, http1_conn *conn)
     tell_if_empty(set);
 }
 
-session_set *session_set_new(app_set *apps, const session_options *options)
+static csgi_status make_log(session_set *self, const session_options *options, buffer *problem)
+{
+    if (!options->access_log) return CSGI_OK;
+    if (options->json_log) return access_log_new_json(&self->log);
+    return access_log_new(options->access_log_format, &self->log, problem);
+}
+
+session_set *session_set_new(app_set *apps, const session_options *options, buffer *problem)
 {
     session_set *self = calloc(1, sizeof *self);
 
     if (!self) return NULL;
+    if (make_log(self, options, problem) != CSGI_OK) {
+        free(self);
+        return NULL;
+    }
     self->apps = apps;
-    self->options = *options;
+    self->http1 = options->http1;
+    self->proxies = options->proxies;
     list_init(&self->sessions);
     return self;
 }
@@ -101,6 +102,7 @@ void session_set_free(session_set *self)
     if (!self) return;
     CHECK(self->count == 0);
     http1_clear();
+    access_log_free(self->log);
     free(self);
 }
 
@@ -110,8 +112,7 @@ void session_set_accept(void *arg, stream *accepted)
     session_set *set = arg;
     session *self = malloc(sizeof *self);
 
-    if (!self ||
-        http1_conn_new(accepted, &set->options.http1, &events, self, &self->http1) != CSGI_OK) {
+    if (!self || http1_conn_new(accepted, &set->http1, &events, self, &self->http1) != CSGI_OK) {
         log_error("a connection was refused: no memory for it");
         free(self);
         stream_abort(accepted);

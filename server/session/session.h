@@ -13,10 +13,13 @@ typedef struct session_set session_set;
 typedef struct session_options {
     http1_options http1;
     bool access_log;
-    const trust_list *proxies; /* whose word on the client is taken; NULL: nobody's */
+    bool json_log;                 /* its lines are JSON objects */
+    const char *access_log_format; /* else of this format; NULL: Uvicorn's lines */
+    const trust_list *proxies;     /* whose word on the client is taken; NULL: nobody's */
 } session_options;
 
-session_set *session_set_new(app_set *apps, const session_options *options); /* NULL: no memory */
+/* NULL: *problem is a sentence, or empty: no memory. */
+session_set *session_set_new(app_set *apps, const session_options *options, buffer *problem);
 /* No connection is left (CHECKed). */
 void session_set_free(session_set *self);
 /* Takes over an accepted stream; an accept_fn, whose arg is the session_set. */

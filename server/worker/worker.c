@@ -263,7 +263,7 @@ static csgi_status read_proxies(worker *self)
     return status;
 }
 
-static csgi_status make_apps(worker *self)
+static csgi_status make_apps(worker *self, buffer *problem)
 {
     const app_options of_apps = { .server_url = buffer_str(&self->url),
                                   .max_concurrency = self->options->limit_concurrency,
@@ -275,14 +275,17 @@ static csgi_status make_apps(worker *self)
                    .max_body = self->options->limit_body ? self->options->limit_body : UINT64_MAX,
                    .keep_alive_ms = self->options->timeout_keep_alive_ms },
         .access_log = self->options->access_log,
+        .json_log = self->options->log_format == LOG_JSON,
+        .access_log_format = self->options->access_log_format,
         .proxies = self->options->proxy_headers ? &self->proxies : NULL,
     };
     csgi_status status = read_proxies(self);
 
     if (status == CSGI_OK) status = app_set_new(self->loop, self->client, &of_apps, &self->apps);
     if (status != CSGI_OK) return status;
-    self->sessions = session_set_new(self->apps, &of_sessions);
-    return self->sessions ? CSGI_OK : CSGI_ENOMEM;
+    self->sessions = session_set_new(self->apps, &of_sessions, problem);
+    if (self->sessions) return CSGI_OK;
+    return problem->len ? CSGI_EINVAL : CSGI_ENOMEM;
 }
 
 static csgi_status make_parts(worker *self, buffer *problem)
@@ -291,7 +294,7 @@ static csgi_status make_parts(worker *self, buffer *problem)
 
     if (status == CSGI_OK) status = bind_listeners(self, problem);
     if (status == CSGI_OK) status = listeners_print_url(&self->listeners, &self->url);
-    return status == CSGI_OK ? make_apps(self) : status;
+    return status == CSGI_OK ? make_apps(self, problem) : status;
 }
 
 static csgi_status load_plugins(worker *self, char **files, size_t file_count, buffer *problem)

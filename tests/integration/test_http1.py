@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """HTTP/1.1 and 1.0 on the wire: connections, framing, back-pressure, and real clients."""
 
+import json
 import re
 import subprocess
 import threading
@@ -361,6 +362,34 @@ def test_the_access_line_is_uvicorns(serve):
         rf'^INFO:     127\.0\.0\.1:{port} - "GET /hello\?city=London HTTP/1\.1" 200 OK$')
     server.get("/nowhere")
     server.wait_for_access(r'- "GET /nowhere HTTP/1\.1" 404 Not Found$')
+
+
+def test_the_access_log_follows_a_format():
+    form = '%(h)s %(l)s %(u)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s" %(D)s %(route)s'
+    with Server(["tasks"], arguments=["--access-log-format", form]) as server:
+        with server.connect() as connection:
+            connection.exchange("GET", "/hello?x=1", [("User-Agent", 'a "b"')])
+        line = server.wait_for_access(r"/hello")
+    assert re.fullmatch(r'127\.0\.0\.1 - - "GET /hello\?x=1 HTTP/1\.1" 200 5 "-" "a \\x22b\\x22" \d+ /hello',
+                        server.access_log()[0]), line
+
+
+def test_both_logs_can_be_json():
+    with Server(["tasks"], arguments=["--log-format", "json"], start=False, uds=True) as server:
+        server.launch()
+
+        def is_served():
+            try:
+                return server.get("/hello").status == 200
+            except OSError:
+                return False
+        wait_until(is_served, "the server answers")
+    entry = json.loads(server.access_log()[0])
+    assert (entry["method"], entry["path"], entry["status"]) == ("GET", "/hello", 200)
+    assert (entry["app"], entry["route"], entry["bytes"]) == ("tasks", "/hello", 5)
+    assert entry["duration_ms"] > 0 and entry["client"] == "unix"
+    messages = [json.loads(line) for line in server.log()]
+    assert messages[0]["level"] == "INFO" and messages[0]["message"].startswith("Started server")
 
 
 def test_no_access_log_when_not_wanted():

@@ -81,7 +81,7 @@ static inline void fixture_open(fixture *self, const app_options *options)
     dup2(self->log_fd, STDERR_FILENO);
     failed_log_fd = self->log_fd;
     failed_real_stderr = self->real_stderr;
-    log_init(LOG_DEBUG, false);
+    log_init(LOG_DEBUG, LOG_PLAIN);
     assert_int_equal(loop_new(&of_loop, &self->loop), CSGI_OK);
     assert_int_equal(app_set_new(self->loop, NULL, &self->options, &self->set), CSGI_OK);
 }
