@@ -46,6 +46,8 @@ const option_entry option_table[] = {
            "text or json, of both logs"),
     OPTION("proxy-headers", NULL, OPTION_SWITCH, proxy_headers, "yes", 0, 0,
            "believe trusted proxies who the client is: X-Forwarded-*, Forwarded"),
+    OPTION("proxy-protocol", NULL, OPTION_SWITCH, proxy_protocol, "no", 0, 0,
+           "expect a PROXY header (v1 or v2) at the start of every connection"),
     OPTION("forwarded-allow-ips", "LIST", OPTION_TRUST, forwarded_allow_ips, "127.0.0.1", 0, 0,
            "the trusted proxies: addresses, networks, unix:, or * for everyone"),
     OPTION("limit-concurrency", "NUMBER", OPTION_NUMBER, limit_concurrency, "0", 0, UINT32_MAX,

@@ -2,11 +2,11 @@
  * The trust list: reading it, and looking addresses up. */
 #include "config/trust.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "base/str.h"
 
 #define IPV4_BYTES   4u
@@ -36,18 +36,14 @@ static ip_bytes unmapped(const struct in6_addr *in6)
 
 /* ---- reading ---- */
 
-static bool parse_ip(csgi_str text, ip_bytes *out, uint8_t *most_bits)
+static bool parse_address(csgi_str text, ip_bytes *out, uint8_t *most_bits)
 {
-    char copy[INET6_ADDRSTRLEN];
     struct in6_addr in6;
 
-    if (text.len == 0 || text.len >= sizeof copy || memchr(text.ptr, '\0', text.len)) return false;
-    memcpy(copy, text.ptr, text.len);
-    copy[text.len] = '\0';
     *most_bits = IPV4_BYTES * 8;
     out->len = IPV4_BYTES;
-    if (inet_pton(AF_INET, copy, out->bytes) == 1) return true;
-    if (inet_pton(AF_INET6, copy, &in6) != 1) return false;
+    if (ip_parse(AF_INET, text, out->bytes)) return true;
+    if (!ip_parse(AF_INET6, text, &in6)) return false;
     *most_bits = IPV6_BYTES * 8;
     *out = unmapped(&in6);
     return true;
@@ -68,7 +64,7 @@ static const char *parse_network(csgi_str entry, trust_network *out)
     uint64_t prefix;
     uint8_t most;
 
-    if (!parse_ip(str_slice(entry, 0, slash), &out->first, &most))
+    if (!parse_address(str_slice(entry, 0, slash), &out->first, &most))
         return "neither an address, a network (10.0.0.0/8), unix: nor *";
     prefix = most;
     if (slash < entry.len &&

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "base/str.h"
 
 #define PORT_DIGITS 5u
@@ -122,16 +123,6 @@ static bool parse_port(csgi_str text, in_port_t *port)
     return true;
 }
 
-static bool parse_ip(int family, csgi_str text, void *out)
-{
-    char copy[INET6_ADDRSTRLEN];
-
-    if (text.len == 0 || text.len >= sizeof copy || memchr(text.ptr, '\0', text.len)) return false;
-    memcpy(copy, text.ptr, text.len);
-    copy[text.len] = '\0';
-    return inet_pton(family, copy, out) == 1;
-}
-
 bool forwarded_parse_node(csgi_str text, bool bare_ipv6, forwarded_node *out)
 {
     forwarded_node node = { .ipv6 = { .sin6_family = AF_INET6 } };
@@ -144,15 +135,15 @@ bool forwarded_parse_node(csgi_str text, bool bare_ipv6, forwarded_node *out)
 
         rest = str_slice(text, end + 1, SIZE_MAX);
         found =
-            end < text.len && parse_ip(AF_INET6, str_slice(text, 1, end - 1), &node.ipv6.sin6_addr);
+            end < text.len && ip_parse(AF_INET6, str_slice(text, 1, end - 1), &node.ipv6.sin6_addr);
         if (found && rest.len)
             found = rest.ptr[0] == ':' &&
                     parse_port(str_slice(rest, 1, SIZE_MAX), &node.ipv6.sin6_port);
     } else if (bare_ipv6 && str_find_char(str_slice(rest, 1, SIZE_MAX), ':') + 1 < rest.len) {
-        found = parse_ip(AF_INET6, text, &node.ipv6.sin6_addr);
+        found = ip_parse(AF_INET6, text, &node.ipv6.sin6_addr);
     } else {
         node.ipv4 = (struct sockaddr_in){ .sin_family = AF_INET };
-        found = parse_ip(AF_INET, ip, &node.ipv4.sin_addr);
+        found = ip_parse(AF_INET, ip, &node.ipv4.sin_addr);
         if (found && rest.len)
             found = parse_port(str_slice(rest, 1, SIZE_MAX), &node.ipv4.sin_port);
     }
@@ -212,6 +203,6 @@ bool forwarded_is_host(csgi_str text)
         return false;
     if (host.len && host.ptr[0] == '[')
         return host.ptr[host.len - 1] == ']' &&
-               parse_ip(AF_INET6, str_slice(host, 1, host.len - 2), &in6);
+               ip_parse(AF_INET6, str_slice(host, 1, host.len - 2), &in6);
     return is_name(host);
 }

@@ -141,6 +141,11 @@ csgi_status http1_conn_new(stream *from, const http1_options *options, const htt
     return CSGI_OK;
 }
 
+void http1_conn_push(http1_conn *self, char *bytes, size_t len)
+{
+    on_read(self, bytes, len);
+}
+
 void http1_conn_drain(http1_conn *self)
 {
     if (self->closing || self->draining) return;

@@ -44,6 +44,9 @@ typedef struct http1_events {
  * CSGI_ENOMEM: the stream is still the caller's. */
 csgi_status http1_conn_new(stream *stream, const http1_options *options, const http1_events *events,
                            void *owner, http1_conn **out);
+/* Bytes that were read from the stream before it was handed over; in one of its events only. They
+ * are changed in place. */
+void http1_conn_push(http1_conn *self, char *bytes, size_t len);
 /* Ends gracefully: an idle connection is half-closed when no request has come for 50 ms, a busy one
  * closed after its response, which says Connection: close, or after the last of the requests it has
  * pipelined. */

@@ -66,6 +66,23 @@ void stream_set_peer(stream *self, const struct sockaddr *peer, socklen_t len)
     self->peer = end_new(peer, len);
 }
 
+csgi_status stream_replace_ends(stream *self, const address *peer, const address *local)
+{
+    stream_end *new_peer = end_new(&peer->as.any, peer->len);
+    stream_end *new_local = end_new(&local->as.any, local->len);
+
+    if (!new_peer || !new_local) {
+        stream_end_release(new_peer);
+        stream_end_release(new_local);
+        return CSGI_ENOMEM;
+    }
+    stream_end_release(self->peer);
+    stream_end_release(self->local);
+    self->peer = new_peer;
+    self->local = new_local;
+    return CSGI_OK;
+}
+
 typedef int (*name_fn)(int fd, struct sockaddr *name, socklen_t *len);
 
 static void ask_name(const stream *self, name_fn ask, struct sockaddr_storage *name, socklen_t *len)

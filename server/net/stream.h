@@ -39,6 +39,9 @@ loop *stream_loop(const stream *self);
 /* The two ends; the peer's is learnt at the first call. Valid as long as the stream. */
 const address *stream_peer(stream *self);
 const address *stream_local(stream *self);
+/* The ends as a proxy says that they are, instead of the kernel's. CSGI_ENOMEM: they are unchanged.
+ * What stream_peer and stream_local returned before is no longer valid. */
+csgi_status stream_replace_ends(stream *self, const address *peer, const address *local);
 
 /* Reading may be started and stopped at will. 0 or CSGI_EFAIL. */
 csgi_status stream_read_start(stream *self);

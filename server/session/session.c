@@ -7,18 +7,24 @@
 #include "exchange/forwarded.h"
 #include "log/log.h"
 #include "session/access_log.h"
+#include "session/proxy_reading.h"
+
+/* As http1's for a request's head. */
+#define DEFAULT_HEADERS_MS 10000u
 
 typedef struct session {
     list_node node;
     session_set *set;
-    http1_conn *http1;
+    proxy_reading *proxy; /* until its PROXY header has come */
+    http1_conn *http1;    /* from then on */
 } session;
 
 struct session_set {
     app_set *apps;
     http1_options http1;
-    const trust_list *proxies; /* NULL: nobody is believed */
-    access_log *log;           /* NULL: none */
+    bool proxy_headers, proxy_protocol;
+    const trust_list *proxies;
+    access_log *log; /* NULL: none */
     list_node sessions;
     size_t count;
     bool draining;
@@ -38,7 +44,7 @@ static void on_request(void *owner, exchange *request)
     csgi_status status = CSGI_OK;
 
     if (set->log && access_log_needs_clock(set->log)) request->began_ns = loop_clock_ns();
-    if (set->proxies) status = exchange_apply_forwarded(request, set->proxies);
+    if (set->proxy_headers) status = exchange_apply_forwarded(request, set->proxies);
     if (status == CSGI_ENOMEM)
         refuse(request, 503, "Service Unavailable");
     else if (status)
@@ -62,16 +68,71 @@ static void tell_if_empty(session_set *self)
     on_empty(self->on_empty_arg);
 }
 
-static void on_closed(void *owner, http1_conn *conn)
+static void end(session *self)
 {
-    session *self = owner;
     session_set *set = self->set;
 
-    (void)conn;
     list_remove(&self->node);
     free(self);
     set->count--;
     tell_if_empty(set);
+}
+
+static void on_closed(void *owner, http1_conn *conn)
+{
+    (void)conn;
+    end(owner);
+}
+
+static void on_proxy_closed(void *owner)
+{
+    end(owner);
+}
+
+static csgi_status begin_http1(session *self, stream *from)
+{
+    static const http1_events events = { on_request, on_response, on_closed };
+
+    return http1_conn_new(from, &self->set->http1, &events, self, &self->http1);
+}
+
+static csgi_status on_proxy_ready(void *owner, stream *ready, char *bytes, size_t len)
+{
+    session *self = owner;
+    csgi_status status = begin_http1(self, ready);
+
+    if (status != CSGI_OK) return status;
+    self->proxy = NULL;
+    if (self->set->draining) http1_conn_drain(self->http1);
+    if (len) http1_conn_push(self->http1, bytes, len);
+    return CSGI_OK;
+}
+
+/* With the protocol of a connection, whose first bytes may be its proxy's. */
+static csgi_status begin(session *self, stream *accepted)
+{
+    static const proxy_reading_events events = { on_proxy_ready, on_proxy_closed };
+    uint64_t headers_ms = self->set->http1.headers_ms;
+
+    if (!self->set->proxy_protocol) return begin_http1(self, accepted);
+    if (headers_ms == 0) headers_ms = DEFAULT_HEADERS_MS;
+    return proxy_reading_new(accepted, headers_ms, &events, self, &self->proxy);
+}
+
+static void drain(session *self)
+{
+    if (self->proxy)
+        proxy_reading_drain(self->proxy);
+    else
+        http1_conn_drain(self->http1);
+}
+
+static void cut(session *self)
+{
+    if (self->proxy)
+        proxy_reading_cut(self->proxy);
+    else
+        http1_conn_cut(self->http1);
 }
 
 static csgi_status make_log(session_set *self, const session_options *options, buffer *problem)
@@ -92,6 +153,8 @@ session_set *session_set_new(app_set *apps, const session_options *options, buff
     }
     self->apps = apps;
     self->http1 = options->http1;
+    self->proxy_headers = options->proxy_headers;
+    self->proxy_protocol = options->proxy_protocol;
     self->proxies = options->proxies;
     list_init(&self->sessions);
     return self;
@@ -108,20 +171,26 @@ void session_set_free(session_set *self)
 
 void session_set_accept(void *arg, stream *accepted)
 {
-    static const http1_events events = { on_request, on_response, on_closed };
     session_set *set = arg;
-    session *self = malloc(sizeof *self);
+    session *self;
 
-    if (!self || http1_conn_new(accepted, &set->http1, &events, self, &self->http1) != CSGI_OK) {
+    if (set->proxy_protocol && !trust_list_has(set->proxies, &stream_peer(accepted)->as.any)) {
+        proxy_reading_complain(accepted, "only a proxy in --forwarded-allow-ips may connect with "
+                                         "--proxy-protocol");
+        stream_close(accepted);
+        return;
+    }
+    self = calloc(1, sizeof *self);
+    if (self) self->set = set;
+    if (!self || begin(self, accepted) != CSGI_OK) {
         log_error("a connection was refused: no memory for it");
         free(self);
         stream_abort(accepted);
         return;
     }
-    self->set = set;
     list_append(&set->sessions, &self->node);
     set->count++;
-    if (set->draining) http1_conn_drain(self->http1);
+    if (set->draining) drain(self);
 }
 
 size_t session_set_count(const session_set *self)
@@ -135,7 +204,7 @@ void session_set_drain(session_set *self, void (*on_empty)(void *arg), void *arg
     self->on_empty = on_empty;
     self->on_empty_arg = arg;
     LIST_EACH_SAFE (node, &self->sessions) {
-        http1_conn_drain(CONTAINER_OF(node, session, node)->http1);
+        drain(CONTAINER_OF(node, session, node));
     }
     tell_if_empty(self);
 }
@@ -143,6 +212,6 @@ void session_set_drain(session_set *self, void (*on_empty)(void *arg), void *arg
 void session_set_cut(session_set *self)
 {
     LIST_EACH_SAFE (node, &self->sessions) {
-        http1_conn_cut(CONTAINER_OF(node, session, node)->http1);
+        cut(CONTAINER_OF(node, session, node));
     }
 }

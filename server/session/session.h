@@ -15,7 +15,9 @@ typedef struct session_options {
     bool access_log;
     bool json_log;                 /* its lines are JSON objects */
     const char *access_log_format; /* else of this format; NULL: Uvicorn's lines */
-    const trust_list *proxies;     /* whose word on the client is taken; NULL: nobody's */
+    bool proxy_headers;            /* take the client from X-Forwarded-* and Forwarded */
+    bool proxy_protocol;           /* connections begin with a PROXY header */
+    const trust_list *proxies;     /* whose word on the client is taken */
 } session_options;
 
 /* NULL: *problem is a sentence, or empty: no memory. */

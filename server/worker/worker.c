@@ -277,7 +277,9 @@ static csgi_status make_apps(worker *self, buffer *problem)
         .access_log = self->options->access_log,
         .json_log = self->options->log_format == LOG_JSON,
         .access_log_format = self->options->access_log_format,
-        .proxies = self->options->proxy_headers ? &self->proxies : NULL,
+        .proxy_headers = self->options->proxy_headers,
+        .proxy_protocol = self->options->proxy_protocol,
+        .proxies = &self->proxies,
     };
     csgi_status status = read_proxies(self);
 
