@@ -101,6 +101,13 @@ static void bounds_hold_at_n_and_n_plus_1(void **state)
     assert_int_equal(READ("--stack-size", "65535"), CSGI_EINVAL);
     assert_int_equal(READ("--stack-size", "64MiB"), CSGI_OK);
     assert_int_equal(READ("--stack-size", "67108865"), CSGI_EINVAL);
+    assert_int_equal(READ("--fd", "2"), CSGI_EINVAL);
+    assert_int_equal(READ("--fd", "3"), CSGI_OK);
+    assert_int_equal(READ("--fd", "65535"), CSGI_OK);
+    assert_int_equal(READ("--fd", "65536"), CSGI_EINVAL);
+    assert_int_equal(READ("--drain-delay", "0"), CSGI_OK);
+    assert_int_equal(READ("--drain-delay", "8760h"), CSGI_OK);
+    assert_int_equal(READ("--drain-delay", "31536000001ms"), CSGI_EINVAL);
     buffer_fini(&problem);
 }
 
