@@ -134,6 +134,7 @@ static csgi_status build_request(http1_conn *self, const char *piece, size_t len
     request->has_body = self->parser.has_body;
     request->features = features_of(&head);
     self->expects_continue = head.expects_continue;
+    self->closes = !head.keep_alive;
     return CSGI_OK;
 }
 
@@ -148,7 +149,6 @@ static void hand_up(http1_conn *self)
     exchange *request = self->exchange;
 
     self->handed_up = true;
-    self->closes = !self->parser.keep_alive;
     if (self->parser.has_ended) exchange_push_end(request, (csgi_fields){ NULL, 0 });
     self->events->on_request(self->owner, request);
     if (self->eof && self->exchange == request && self->parser.has_ended)

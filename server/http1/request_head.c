@@ -7,11 +7,13 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "exchange/exchange.h"
+#include "exchange/forwarded_text.h"
 
 /* How often the fields that matter for framing and routing are there, and the last of each. */
 typedef struct known_fields {
     unsigned hosts, lengths, encodings;
-    csgi_field *host, *encoding, *expect;
+    csgi_field *host, *encoding;
+    bool closes, keeps, expects, expects_other;
     bool accepts_trailers;
 } known_fields;
 
@@ -32,43 +34,39 @@ static csgi_status refuse(build *self, uint32_t status, const char *detail)
     return CSGI_EINVAL;
 }
 
-/* ---- line ends ---- */
-
-/* Every LF follows a CR, and no line begins with a space or tab (obs-fold): llhttp 8.1 lets both
- * pass at the end of a field (RFC 9112 sections 2.2 and 5.2). */
-static bool has_whole_line_ends(const char *bytes, size_t len)
-{
-    const char *at = bytes, *end = bytes + len;
-
-    while ((at = memchr(at, '\n', (size_t)(end - at)))) {
-        if (at == bytes || at[-1] != '\r') return false;
-        if (++at == end) return true;
-        if (*at == ' ' || *at == '\t') return false;
-    }
-    return true;
-}
-
 /* ---- the request line ---- */
 
-/* llhttp knows methods of ICE and RTSP too. */
-static bool is_http_method(unsigned method)
+/* Are the method, the target and the version apart by one space each, the line's end a CRLF, and
+ * only empty lines before it? llhttp takes more spaces, and a bare CR or LF (RFC 9112 section 3).
+ */
+static bool is_plain_line(const build *self, csgi_str method)
 {
-    return method < HTTP_SOURCE || method > HTTP_FLUSH;
+    const request_span target = self->parser->places->target;
+    const char *bytes = self->bytes, *rest = bytes + target.start + target.len;
+    size_t rest_len = self->parser->head_len - target.start - target.len;
+    size_t start;
+
+    if (target.start < method.len + 1 || rest_len < sizeof " HTTP/1.1\r\n" - 1) return false;
+    start = target.start - method.len - 1;
+    if (start % 2) return false;
+    for (size_t i = 0; i < start; i += 2) {
+        if (bytes[i] != '\r' || bytes[i + 1] != '\n') return false;
+    }
+    return memcmp(bytes + start, method.ptr, method.len) == 0 && bytes[target.start - 1] == ' ' &&
+           memcmp(rest, " HTTP/", 6) == 0 && rest[9] == '\r';
 }
 
 static csgi_status build_line(build *self)
 {
     const llhttp_t *llhttp = &self->parser->llhttp;
-    const request_span target = self->parser->places->target;
-    const size_t target_end = target.start + target.len;
-    csgi_str rest =
-        str_trim((csgi_str){ self->bytes + target_end, self->parser->head_len - target_end });
+    csgi_str method = str_from(llhttp_method_name((llhttp_method_t)llhttp->method));
 
-    if (!is_http_method(llhttp->method)) return refuse(self, 501, "The method is not supported");
-    if (!str_starts_with(rest, STR("HTTP/"))) return refuse(self, 400, "Malformed request line");
+    if (!request_parser_knows_method(self->parser))
+        return refuse(self, 501, "The method is not supported");
+    if (!is_plain_line(self, method)) return refuse(self, 400, "Malformed request line");
     if (llhttp->http_major != 1) return refuse(self, 505, "The HTTP version is not supported");
     self->out->http_version = llhttp->http_minor == 0 ? STR("1.0") : STR("1.1");
-    self->out->method = str_from(llhttp_method_name((llhttp_method_t)llhttp->method));
+    self->out->method = method;
     return CSGI_OK;
 }
 
@@ -87,7 +85,14 @@ static void note_known(known_fields *known, csgi_field *field)
         known->host = field;
         break;
     case 6:
-        if (str_eq(field->name, STR("expect"))) known->expect = field;
+        if (!str_eq(field->name, STR("expect"))) break;
+        known->expects = true;
+        known->expects_other |= !str_eq_nocase(field->value, STR("100-continue"));
+        break;
+    case 10:
+        if (!str_eq(field->name, STR("connection"))) break;
+        known->closes |= str_list_has(field->value, STR("close"));
+        known->keeps |= str_list_has(field->value, STR("keep-alive"));
         break;
     case 14:
         if (str_eq(field->name, STR("content-length"))) known->lengths++;
@@ -144,31 +149,42 @@ static csgi_status check_framing(build *self)
             return refuse(self, 400, "Unsupported Transfer-Encoding");
     }
     if (known->lengths > 1) return refuse(self, 400, "Content-Length is given twice");
-    if (known->expect && !is_http10) {
-        if (!str_eq_nocase(known->expect->value, STR("100-continue")))
-            return refuse(self, 417, "The expectation is not supported");
+    if (known->expects && !is_http10) {
+        if (known->expects_other) return refuse(self, 417, "The expectation is not supported");
         self->out->expects_continue = self->parser->has_body;
     }
+    self->out->keep_alive = !known->closes && (known->keeps || !is_http10);
     return CSGI_OK;
 }
 
 /* ---- Host ---- */
 
-static bool is_host(csgi_str text)
+static bool is_absolute(csgi_str target)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if (strchr("@,/?#\\ \t", text.ptr[i])) return false;
-    }
-    return true;
+    return !str_starts_with(target, STR("/")) && !str_eq(target, STR("*"));
 }
 
+/* A host, perhaps with a port; the port's digits may be missing (RFC 3986 section 3.2.3). */
+static bool is_host(csgi_str text)
+{
+    if (text.len && text.ptr[text.len - 1] == ':') text.len--;
+    return forwarded_is_host(text);
+}
+
+/* An empty Host is for targets without a host, which those of http are not, but for the absolute
+ * one that says its own. */
 static csgi_status check_host(build *self)
 {
+    csgi_str target = { self->bytes + self->parser->places->target.start,
+                        self->parser->places->target.len };
+
     if (self->known.hosts > 1) return refuse(self, 400, "Host is given twice");
     if (self->known.hosts == 0) {
         if (self->parser->llhttp.http_minor == 0) return CSGI_OK;
         return refuse(self, 400, "Host is missing");
     }
+    if (self->known.host->value.len == 0)
+        return is_absolute(target) ? CSGI_OK : refuse(self, 400, "Host is empty");
     return is_host(self->known.host->value) ? CSGI_OK : refuse(self, 400, "Malformed Host");
 }
 
@@ -204,10 +220,22 @@ static csgi_status take_authority(build *self, csgi_str *target)
     while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?')
         end++;
     authority = str_slice(rest, 0, end);
-    if (authority.len == 0 || !is_host(authority))
-        return refuse(self, 400, "Malformed host in the request target");
+    if (!is_host(authority)) return refuse(self, 400, "Malformed host in the request target");
     if ((status = set_host(self, authority))) return status;
     *target = str_slice(rest, end, SIZE_MAX);
+    return CSGI_OK;
+}
+
+/* Visible ASCII without a fragment. What else a URI may not have is let through: browsers send it
+ * and the application sees what came. */
+static csgi_status check_target_bytes(build *self, csgi_str target)
+{
+    for (size_t i = 0; i < target.len; i++) {
+        unsigned char byte = (unsigned char)target.ptr[i];
+
+        if (byte <= ' ' || byte >= 0x7f) return refuse(self, 400, "Malformed request target");
+        if (byte == '#') return refuse(self, 400, "The request target has a fragment");
+    }
     return CSGI_OK;
 }
 
@@ -219,8 +247,7 @@ static csgi_status build_target(build *self)
     size_t question;
     csgi_status status;
 
-    if (str_find_char(target, '#') < target.len)
-        return refuse(self, 400, "The request target has a fragment");
+    if ((status = check_target_bytes(self, target))) return status;
     if (str_eq(target, STR("*"))) {
         if (!str_eq(out->method, STR("OPTIONS")))
             return refuse(self, 400, "The target * is for OPTIONS only");
@@ -228,8 +255,7 @@ static csgi_status build_target(build *self)
         out->query_string = STR("");
         return CSGI_OK;
     }
-    if (!str_starts_with(target, STR("/")) && (status = take_authority(self, &target)))
-        return status;
+    if (is_absolute(target) && (status = take_authority(self, &target))) return status;
     question = str_find_char(target, '?');
     out->query_string = STR("");
     if (question < target.len)
@@ -252,8 +278,7 @@ csgi_status request_head_build(arena *into, char *bytes, const request_parser *p
     csgi_status status;
 
     *out = (request_head){ 0 };
-    if (!has_whole_line_ends(bytes + parser->places->target.start,
-                             parser->head_len - parser->places->target.start))
+    if (!request_lines_are_whole('\n', bytes, parser->head_len))
         return refuse(&self, 400, "Malformed line end in the request's head");
     if ((status = build_line(&self))) return status;
     if ((status = build_fields(&self))) return status;

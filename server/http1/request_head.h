@@ -11,6 +11,7 @@
 typedef struct request_head {
     csgi_str http_version, method, raw_path, query_string, path;
     csgi_fields headers; /* names in lower case */
+    bool keep_alive;     /* the client wants another request on its connection */
     bool expects_continue;
     bool accepts_trailers; /* TE: trailers (RFC 9110 section 10.1.4) */
 } request_head;

@@ -101,7 +101,6 @@ static bool is_within_header_size(const request_parser *self, const char *at, si
 /* Trailers are kept as bytes: the head's memory is no longer to be pointed into. */
 static int add_trailer_bytes(request_parser *self, const char *at, size_t len)
 {
-    if (self->trailers.len + len > self->limits->header_size) return fail_fields_too_large(self);
     if (len && memchr(at, '\0', len)) return fail(self, 400, "Malformed trailer");
     if (buffer_append(&self->trailers, at, len)) return fail(self, 503, "No memory");
     return 0;
@@ -172,11 +171,16 @@ static int on_headers_complete(llhttp_t *llhttp)
         return fail(self, 400, "Unsupported Transfer-Encoding");
     self->head_complete = true;
     self->is_chunked = llhttp->flags & F_CHUNKED;
+    if (self->is_chunked) chunks_begin(&self->chunks);
     self->has_body = self->is_chunked || llhttp->content_length > 0;
-    self->keep_alive = llhttp_should_keep_alive(llhttp);
     /* An offered upgrade is not taken: what follows is HTTP/1. */
     llhttp->upgrade = 0;
     return self->has_body ? HPE_PAUSED : 0;
+}
+
+static int fail_body_too_large(request_parser *self)
+{
+    return fail(self, 413, "The body is too large");
 }
 
 static int on_body(llhttp_t *llhttp, const char *at, size_t len)
@@ -184,7 +188,7 @@ static int on_body(llhttp_t *llhttp, const char *at, size_t len)
     request_parser *self = of(llhttp);
 
     self->body_received += len;
-    if (self->body_received > self->limits->body) return fail(self, 413, "The body is too large");
+    if (self->body_received > self->limits->body) return fail_body_too_large(self);
     self->on_body(self->owner, at, len);
     return 0;
 }
@@ -208,13 +212,22 @@ static const llhttp_settings_t settings = {
 
 /* ---- what llhttp's errors mean ---- */
 
+/* Has the request line begun in these bytes? Empty lines may come before it. */
+static bool begins_line(const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] != '\r' && bytes[i] != '\n') return true;
+    }
+    return false;
+}
+
 /* A method is unknown when a token is there that llhttp does not know. */
 static void fail_method(request_parser *self, const char *at, const char *end)
 {
     csgi_str culprit = { at, 1 };
-    bool is_first = self->head_len == 0 && at == self->piece;
+    bool has_begun = self->line_begun || begins_line(self->piece, (size_t)(at - self->piece));
 
-    if (at < end && (str_is_token(culprit) || (*at == ' ' && !is_first)))
+    if (at < end && (str_is_token(culprit) || (*at == ' ' && has_begun)))
         fail(self, 501, "The method is not supported");
     else
         fail(self, 400, "Malformed request line");
@@ -256,11 +269,14 @@ static parse_result explain(request_parser *self, llhttp_errno_t error, const ch
     case HPE_UNEXPECTED_CONTENT_LENGTH:
         fail(self, 400, "Malformed Content-Length");
         break;
-    case HPE_INVALID_CHUNK_SIZE:
-        fail(self, 400, "Malformed chunk");
-        break;
+    case HPE_INVALID_CONSTANT: /* a method that is not of the protocol */
+        if (!self->head_complete && !request_parser_knows_method(self)) {
+            fail(self, 501, "The method is not supported");
+            break;
+        }
+        /* fall through */
     default:
-        fail(self, 400, self->head_complete ? "Malformed body" : "Malformed request");
+        fail(self, 400, self->head_complete ? "Malformed trailers" : "Malformed request");
     }
     return PARSE_FAILED;
 }
@@ -285,10 +301,10 @@ void request_parser_reset(request_parser *self)
     self->problem_status = 0;
     self->problem = NULL;
     self->body_received = 0;
-    self->head_len = self->trailer_count = 0;
+    self->head_len = self->trailer_count = self->trailers_len = 0;
     self->head_complete = self->head_reported = self->has_ended = self->value_open =
         self->is_paused = false;
-    self->has_body = self->is_chunked = self->keep_alive = false;
+    self->has_body = self->is_chunked = self->line_begun = self->in_trailers = false;
     if (self->trailers.capacity) buffer_fini(&self->trailers);
 }
 
@@ -311,6 +327,7 @@ uint64_t request_parser_body_length(const request_parser *self)
 static parse_result end_piece(request_parser *self, bool was_complete, size_t len)
 {
     if (was_complete) return PARSE_MORE;
+    if (!self->line_begun) self->line_begun = begins_line(self->piece, len);
     self->head_len += (uint32_t)len;
     if (self->places->target.len == 0) { /* empty lines, perhaps the line's beginning */
         if (self->head_len <= 2 * (uint64_t)self->limits->line) return PARSE_MORE;
@@ -335,6 +352,113 @@ static parse_result end_head(request_parser *self, size_t len)
     return PARSE_HEAD;
 }
 
+bool request_parser_knows_method(const request_parser *self)
+{
+    return self->llhttp.method < HTTP_SOURCE;
+}
+
+bool request_lines_are_whole(char last, const char *bytes, size_t len)
+{
+    const char *at = bytes, *end = bytes + len;
+
+    if (len && last == '\n' && (*at == ' ' || *at == '\t')) return false;
+    while (at < end && (at = memchr(at, '\n', (size_t)(end - at)))) {
+        if ((at == bytes ? last : at[-1]) != '\r') return false;
+        if (++at < end && (*at == ' ' || *at == '\t')) return false;
+    }
+    return true;
+}
+
+/* ---- chunks ---- */
+
+static void resume(request_parser *self)
+{
+    if (self->is_paused) llhttp_resume(&self->llhttp);
+    self->is_paused = false;
+}
+
+/* The trailers are llhttp's again: it is told of a last chunk. */
+static void begin_trailers(request_parser *self)
+{
+    static const char last_chunk[] = "0\r\n";
+
+    resume(self);
+    CHECK(llhttp_execute(&self->llhttp, last_chunk, 3) == HPE_OK);
+    self->in_trailers = true;
+    self->last = '\n';
+}
+
+static parse_result execute_trailers(request_parser *self, const char *bytes, size_t len,
+                                     size_t *used)
+{
+    llhttp_errno_t error;
+    const char *stop = bytes + len;
+
+    self->piece = bytes;
+    error = llhttp_execute(&self->llhttp, bytes, len);
+    if (error != HPE_OK) stop = llhttp_get_error_pos(&self->llhttp);
+    *used = (size_t)(stop - bytes);
+    CHECK(*used <= len);
+    self->trailers_len += (uint32_t)*used;
+    if (!request_lines_are_whole(self->last, bytes, *used))
+        fail(self, 400, "Malformed line end in the trailers");
+    else if (self->trailers_len > self->limits->header_size + LINE_END)
+        fail_fields_too_large(self);
+    else if (error == HPE_OK)
+        self->last = stop[-1];
+    else if (error != HPE_PAUSED)
+        explain(self, error, stop, bytes + len);
+    if (self->problem_status) return PARSE_FAILED;
+    return error == HPE_OK ? PARSE_MORE : PARSE_END;
+}
+
+/* Takes what a chunk's line or bytes say. */
+static void take_chunk(request_parser *self, chunk_result result, const char *body, size_t body_len)
+{
+    uint64_t left = self->chunks.left, limit = self->limits->body;
+
+    switch (result) {
+    case CHUNK_SIZE:
+        if (left > limit || self->body_received > limit - left) fail_body_too_large(self);
+        break;
+    case CHUNK_BODY:
+        on_body(&self->llhttp, body, body_len);
+        break;
+    case CHUNK_LAST:
+        begin_trailers(self);
+        break;
+    case CHUNK_BAD:
+        fail(self, 400, "Malformed chunk");
+        break;
+    case CHUNK_LONG:
+        fail(self, 400, "The chunk extensions are too large");
+        break;
+    case CHUNK_MORE:
+        break;
+    }
+}
+
+static parse_result execute_chunks(request_parser *self, const char *bytes, size_t len,
+                                   size_t *used)
+{
+    size_t at = 0, part = 0, body_len = 0;
+    parse_result result;
+
+    while (at < len && !self->in_trailers && !self->problem_status) {
+        chunk_result step =
+            chunks_read(&self->chunks, bytes + at, len - at, self->limits->line, &part, &body_len);
+
+        at += part;
+        take_chunk(self, step, bytes + at - body_len, body_len);
+    }
+    *used = at;
+    if (self->problem_status) return PARSE_FAILED;
+    if (at == len) return PARSE_MORE;
+    result = execute_trailers(self, bytes + at, len - at, &part);
+    *used = at + part;
+    return result;
+}
+
 parse_result request_parser_execute(request_parser *self, const char *bytes, size_t len,
                                     size_t *used)
 {
@@ -343,8 +467,8 @@ parse_result request_parser_execute(request_parser *self, const char *bytes, siz
     llhttp_errno_t error;
 
     CHECK(len && !self->has_ended && !self->problem_status);
-    if (self->is_paused) llhttp_resume(&self->llhttp);
-    self->is_paused = false;
+    if (was_complete && self->is_chunked) return execute_chunks(self, bytes, len, used);
+    resume(self);
     self->piece = bytes;
     if (self->head_len == 0) {
         self->places->target = (request_span){ 0, 0 };

@@ -9,6 +9,7 @@
 #include <llhttp.h>
 
 #include "base/buffer.h"
+#include "http1/chunks.h"
 
 /* Bytes of a head, counted from its first byte. */
 typedef struct request_span {
@@ -56,9 +57,11 @@ typedef struct request_parser {
     uint32_t head_len; /* bytes of the head so far; all of it once complete */
     uint16_t problem_status;
     bool head_complete, head_reported, has_ended, value_open, is_paused;
-    bool has_body, is_chunked, keep_alive;
+    bool has_body, is_chunked, line_begun, in_trailers;
+    char last; /* byte of the trailers so far */
+    chunk_reader chunks;
     buffer trailers; /* name NUL value NUL ... */
-    uint32_t trailer_count;
+    uint32_t trailer_count, trailers_len;
 } request_parser;
 
 /* Prepares for the first request. limits, on_body's owner and places outlive their use. */
@@ -77,5 +80,12 @@ parse_result request_parser_execute(request_parser *self, const char *bytes, siz
 /* The body's length as the head says it; UINT64_MAX when it is chunked. Valid after PARSE_HEAD,
  * before the body. */
 uint64_t request_parser_body_length(const request_parser *self);
+/* Does the line have a method of HTTP? llhttp knows those of ICE and RTSP too, and not the same in
+ * each release. Valid after PARSE_HEAD. */
+bool request_parser_knows_method(const request_parser *self);
+/* Does every LF of these field lines follow a CR, and does no line begin with a space or tab
+ * (obs-fold)? llhttp 8.1 lets both pass at the end of a field (RFC 9112 sections 2.2 and 5.2). last
+ * is the byte before them. */
+bool request_lines_are_whole(char last, const char *bytes, size_t len);
 
 #endif

@@ -20,6 +20,7 @@ typedef struct transcript {
     buffer head; /* so far */
     buffer text;
     buffer body;
+    bool keep_alive; /* after this request */
 } transcript;
 
 static inline void transcript_on_body(void *owner, const char *bytes, size_t len)
@@ -67,9 +68,9 @@ static inline bool transcript_head(transcript *self)
         CHECK(head.query_string.ptr[head.query_string.len] == '\0');
         buffer_printf(&self->text, "%s %s %s ?%s HTTP/%s%s%s\n", head.method.ptr, head.raw_path.ptr,
                       head.path.ptr, head.query_string.ptr, head.http_version.ptr,
-                      self->parser.keep_alive ? "" : " close",
-                      head.expects_continue ? " continue" : "");
+                      head.keep_alive ? "" : " close", head.expects_continue ? " continue" : "");
         transcript_fields(self, "header", head.headers);
+        self->keep_alive = head.keep_alive;
     }
     free(bytes);
     arena_reset(&memory);
@@ -80,7 +81,6 @@ static inline bool transcript_head(transcript *self)
 /* False: nothing more is read. */
 static inline bool transcript_end(transcript *self)
 {
-    bool keep_alive = self->parser.keep_alive;
     csgi_fields trailers;
     csgi_status status;
     arena memory;
@@ -97,7 +97,7 @@ static inline bool transcript_end(transcript *self)
     arena_reset(&memory);
     self->body.len = 0;
     request_parser_reset(&self->parser);
-    return status == CSGI_OK && keep_alive;
+    return status == CSGI_OK && self->keep_alive;
 }
 
 /* Takes one piece. False: nothing more is read. */
