@@ -72,11 +72,21 @@ static csgi_status pass_trailers(exchange *request, const csgi_http_fields *even
     return exchange_trailers(request, event->fields, more, why);
 }
 
+static csgi_status pass_path(exchange *request, const csgi_http_file *event, const char **why)
+{
+    if (event->flags & CSGI_MORE) {
+        *why = "it is a whole body, and cannot have CSGI_MORE";
+        return CSGI_EINVAL;
+    }
+    return exchange_path(request, event->path, why);
+}
+
 static csgi_status pass_on(exchange *request, const csgi_event *event, uint64_t features,
                            const char **why)
 {
     const csgi_http_body *body = (const csgi_http_body *)event;
     const csgi_http_fields *fields = (const csgi_http_fields *)event;
+    const csgi_http_file *file = (const csgi_http_file *)event;
 
     switch (event->type) {
     case CSGI_HTTP_RESPONSE_START:
@@ -85,6 +95,11 @@ static csgi_status pass_on(exchange *request, const csgi_event *event, uint64_t 
         return exchange_hint(request, fields->fields, why);
     case CSGI_HTTP_RESPONSE_TRAILERS:
         return pass_trailers(request, fields, why);
+    case CSGI_HTTP_RESPONSE_PATHSEND:
+        return pass_path(request, file, why);
+    case CSGI_HTTP_RESPONSE_ZEROCOPYSEND:
+        return exchange_file(request, file->fd, file->offset, file->count, file->flags & CSGI_MORE,
+                             why);
     default:
         return exchange_body(request, body->body, body->flags & CSGI_MORE, why);
     }
@@ -92,7 +107,8 @@ static csgi_status pass_on(exchange *request, const csgi_event *event, uint64_t 
 
 static bool is_refusal(csgi_status status)
 {
-    return status == CSGI_EINVAL || status == CSGI_ESTATE || status == CSGI_ENOTSUP;
+    return status == CSGI_EINVAL || status == CSGI_ESTATE || status == CSGI_ENOTSUP ||
+           status == CSGI_EFAIL;
 }
 
 csgi_status http_call_send(csgi_send *self, const csgi_event *event)

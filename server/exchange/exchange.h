@@ -47,6 +47,11 @@ typedef struct exchange_wire {
      * response. For HEAD, 204, 304 they stay off the wire. Only with CSGI_CAN_TRAILERS; else NULL.
      * CSGI_EDISCONNECTED, CSGI_ENOMEM. */
     csgi_status (*trailers)(exchange *self, csgi_fields fields, bool first, bool last);
+    /* Writes the beginning of len bytes of a file, as body, after bytes of body; the rest of them
+     * follows before anything else, by this or by body. *sent counts what went out; 0 with CSGI_OK:
+     * none can go so now, or the file has ended: read it and use body. CSGI_ENOTSUP: never this
+     * file. CSGI_EDISCONNECTED, CSGI_ENOMEM. NULL: files are always read. */
+    csgi_status (*file)(exchange *self, int fd, uint64_t offset, size_t len, size_t *sent);
 } exchange_wire;
 
 typedef enum exchange_phase {
@@ -180,6 +185,17 @@ csgi_status exchange_trailers(exchange *self, csgi_fields fields, bool more, con
  * back becomes a 500 that closes the connection, unless the application corrects itself.
  * CSGI_EDISCONNECTED, CSGI_ECANCELED. [suspends] */
 csgi_status exchange_body(exchange *self, csgi_str bytes, bool more, const char **why);
+/* A file as the whole body; a length that was not declared is taken from it. CSGI_EINVAL: the path
+ * is not absolute, or the length is not the declared one. CSGI_EFAIL: it cannot be opened or read,
+ * or is no regular file; one that becomes shorter while it is sent cuts the response. Else as
+ * exchange_body. It is read from the disk on the loop's thread, a slice at a time, and others have
+ * their turn between two slices. [suspends] */
+csgi_status exchange_path(exchange *self, csgi_str path, const char **why);
+/* A part of an open file as a piece of the body; count UINT64_MAX: to its end. Pipes, sockets and
+ * devices are read from where they are, and have no offset. CSGI_EINVAL: fd is not open or is a
+ * directory, or the file does not have that part. Else as exchange_path. [suspends] */
+csgi_status exchange_file(exchange *self, int fd, uint64_t offset, uint64_t count, bool more,
+                          const char **why);
 /* The application is done, whatever it did: before the first byte a 500 is sent; a response that
  * has not ended is cut. */
 void exchange_conclude(exchange *self);

@@ -32,6 +32,16 @@ csgi_status exchange_refuse_field(exchange *self, csgi_field field, const char *
                                   const char **why);
 /* Looks at a field as RFC 9110 section 5 does. CSGI_EINVAL. */
 csgi_status exchange_check_field(exchange *self, csgi_field field, const char **why);
+/* May a piece of body be sent now? CSGI_ESTATE, CSGI_EDISCONNECTED. */
+csgi_status exchange_body_is_due(const exchange *self, const char **why);
+/* Does a piece of that length agree with the declared one? CSGI_EINVAL: as exchange_body. If it is
+ * the whole body, its length becomes the declared one. */
+csgi_status exchange_fit_length(exchange *self, uint64_t len, bool more, const char **why);
+/* exchange_body for one whose turn it is. [suspends] */
+csgi_status exchange_body_in_turn(exchange *self, csgi_str bytes, bool more, const char **why);
+/* Hands bytes to the wire, which lets go of the exchange if they end the response; cuts when it
+ * cannot take them. */
+csgi_status exchange_deliver(exchange *self, csgi_str bytes, bool last);
 /* Suspends while more than that many bytes wait for the kernel. */
 csgi_status exchange_wait_drained(exchange *self, size_t most);
 /* Nothing can follow: cuts the wire. */

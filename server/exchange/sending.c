@@ -184,8 +184,7 @@ void exchange_completed(exchange *self)
     exchange_wake_receiver(self);
 }
 
-/* Hands bytes to the wire, which lets go of the exchange if they end the response. */
-static csgi_status deliver(exchange *self, csgi_str bytes, bool last)
+csgi_status exchange_deliver(exchange *self, csgi_str bytes, bool last)
 {
     csgi_status status;
 
@@ -218,7 +217,7 @@ static csgi_status deliver_in_slices(exchange *self, csgi_str bytes, bool more)
     csgi_status status;
 
     while (bytes.len > EXCHANGE_SLICE) {
-        status = deliver(self, str_slice(bytes, 0, EXCHANGE_SLICE), false);
+        status = exchange_deliver(self, str_slice(bytes, 0, EXCHANGE_SLICE), false);
         if (!status && (status = exchange_wait_drained(self, EXCHANGE_OUTBOX_HIGH))) {
             /* The rest of this piece will never come: nothing may follow. */
             if (self->phase == EXCHANGE_FLUSHED) exchange_cut(self);
@@ -226,12 +225,12 @@ static csgi_status deliver_in_slices(exchange *self, csgi_str bytes, bool more)
         if (status) return status;
         bytes = str_slice(bytes, EXCHANGE_SLICE, SIZE_MAX);
     }
-    status = deliver(self, bytes, !more);
+    status = exchange_deliver(self, bytes, !more);
     return status || !more ? status : exchange_wait_drained(self, EXCHANGE_OUTBOX_HIGH);
 }
 
 /* Does a piece of that length agree with the declared one? */
-static csgi_status check_length(exchange *self, size_t len, bool more, const char **why)
+static csgi_status check_length(exchange *self, uint64_t len, bool more, const char **why)
 {
     uint64_t left = self->declared_length - self->body_bytes;
 
@@ -249,10 +248,22 @@ static csgi_status check_length(exchange *self, size_t len, bool more, const cha
     return CSGI_EINVAL;
 }
 
-static csgi_status body_in_turn(exchange *self, csgi_str bytes, bool more, const char **why)
+csgi_status exchange_fit_length(exchange *self, uint64_t len, bool more, const char **why)
 {
-    csgi_status status;
+    csgi_status status = check_length(self, len, more, why);
 
+    if (status) return status;
+    self->length_broken = false;
+    if (self->phase == EXCHANGE_STARTED && !more && !self->has_declared_length &&
+        !self->has_trailers && (len || !exchange_is_bodyless(self))) {
+        self->has_declared_length = true;
+        self->declared_length = len;
+    }
+    return CSGI_OK;
+}
+
+csgi_status exchange_body_is_due(const exchange *self, const char **why)
+{
     if (exchange_is_closed(self)) return CSGI_EDISCONNECTED;
     if (self->phase == EXCHANGE_IDLE)
         return exchange_refuse(why, CSGI_ESTATE, "the response has not started");
@@ -260,14 +271,15 @@ static csgi_status body_in_turn(exchange *self, csgi_str bytes, bool more, const
         return exchange_refuse(why, CSGI_ESTATE, "the response is complete");
     if (self->awaits_trailers)
         return exchange_refuse(why, CSGI_ESTATE, "the body has ended, and its trailers are due");
-    if ((status = check_length(self, bytes.len, more, why))) return status;
-    self->length_broken = false;
-    if (self->phase == EXCHANGE_STARTED && !more && !self->has_declared_length &&
-        !self->has_trailers && (bytes.len || !exchange_is_bodyless(self))) {
-        self->has_declared_length = true;
-        self->declared_length = bytes.len;
-    }
-    return deliver_in_slices(self, bytes, more);
+    return CSGI_OK;
+}
+
+csgi_status exchange_body_in_turn(exchange *self, csgi_str bytes, bool more, const char **why)
+{
+    csgi_status status = exchange_body_is_due(self, why);
+
+    if (!status) status = exchange_fit_length(self, bytes.len, more, why);
+    return status ? status : deliver_in_slices(self, bytes, more);
 }
 
 csgi_status exchange_body(exchange *self, csgi_str bytes, bool more, const char **why)
@@ -276,7 +288,7 @@ csgi_status exchange_body(exchange *self, csgi_str bytes, bool more, const char 
 
     *why = "";
     if (failed) return failed;
-    failed = body_in_turn(self, bytes, more, why);
+    failed = exchange_body_in_turn(self, bytes, more, why);
     exchange_leave(self);
     return exchange_end_send(self, failed);
 }
@@ -298,7 +310,7 @@ void exchange_reply(exchange *self, uint32_t status, csgi_fields headers, csgi_s
     if (start_wire(self, status, headers, true, body.len))
         exchange_cut(self);
     else
-        deliver(self, body, true);
+        exchange_deliver(self, body, true);
     exchange_disconnect(self);
     exchange_drop(self);
 }

@@ -48,6 +48,7 @@ struct http1_conn {
     uint64_t taken, taken_ms; /* the stream's progress, and when it was last seen to change */
     uint64_t served;          /* requests so far */
     uint32_t credit_rest;     /* of a body's bytes, what is no whole millisecond yet */
+    size_t piece_left;        /* of a chunk that has begun */
     size_t discarded;         /* body bytes read away; when lingering, all bytes */
     bool reading, feeding, eof, draining, lingering, closing;
     bool writing; /* bytes wait for the kernel */

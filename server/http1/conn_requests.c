@@ -110,8 +110,10 @@ static char *copy_head(http1_conn *self, const char *piece, size_t len)
 /* HTTP/1.0 knows neither interim responses nor chunks. */
 static uint64_t features_of(const request_head *head)
 {
-    if (str_eq(head->http_version, STR("1.0"))) return 0;
-    return CSGI_CAN_EARLY_HINT | (head->accepts_trailers ? CSGI_CAN_TRAILERS : 0u);
+    uint64_t always = CSGI_CAN_PATHSEND | CSGI_CAN_ZEROCOPYSEND;
+
+    if (str_eq(head->http_version, STR("1.0"))) return always;
+    return always | CSGI_CAN_EARLY_HINT | (head->accepts_trailers ? CSGI_CAN_TRAILERS : 0u);
 }
 
 static csgi_status build_request(http1_conn *self, const char *piece, size_t len,

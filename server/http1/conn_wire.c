@@ -102,12 +102,17 @@ static csgi_status body(exchange *request, csgi_str bytes, bool last)
     csgi_status status;
 
     if (self->closing) return CSGI_EDISCONNECTED;
+    CHECK(!self->piece_left || (bytes.len <= self->piece_left && !last));
     if (self->head) {
         end_head(self, last);
         pieces[count++] = (csgi_str){ self->head, self->head_len };
         self->head = NULL;
     }
-    if (!self->omits_body && bytes.len) {
+    if (self->piece_left) {
+        pieces[count++] = bytes;
+        self->piece_left -= bytes.len;
+        if (!self->piece_left) pieces[count++] = chunk_end;
+    } else if (!self->omits_body && bytes.len) {
         if (self->chunks)
             pieces[count++] = (csgi_str){ chunk_line, response_chunk_line(chunk_line, bytes.len) };
         pieces[count++] = bytes;
@@ -121,8 +126,7 @@ static csgi_status body(exchange *request, csgi_str bytes, bool last)
     return CSGI_OK;
 }
 
-/* Writes bytes that were put together in the exchange's arena. */
-static csgi_status write_fields(http1_conn *self, const char *bytes, size_t len)
+static csgi_status write_bytes(http1_conn *self, const char *bytes, size_t len)
 {
     csgi_str piece = { bytes, len };
 
@@ -136,7 +140,7 @@ static csgi_status hint(exchange *request, csgi_fields fields)
 
     if (self->closing) return CSGI_EDISCONNECTED;
     if (!bytes) return CSGI_ENOMEM;
-    return write_fields(self, bytes, response_hint(bytes, fields));
+    return write_bytes(self, bytes, response_hint(bytes, fields));
 }
 
 static csgi_status trailers(exchange *request, csgi_fields fields, bool first, bool last)
@@ -148,9 +152,30 @@ static csgi_status trailers(exchange *request, csgi_fields fields, bool first, b
     if (self->closing) return CSGI_EDISCONNECTED;
     if (!bytes) return CSGI_ENOMEM;
     if (self->chunks)
-        status = write_fields(self, bytes, response_trailers(bytes, fields, first, last));
+        status = write_bytes(self, bytes, response_trailers(bytes, fields, first, last));
     if (!status && last) conn_end_response(self);
     return status;
+}
+
+static csgi_status file(exchange *request, int fd, uint64_t offset, size_t len, size_t *sent)
+{
+    static const csgi_str chunk_end = CSGI_STR("\r\n");
+    http1_conn *self = request->wire_owner;
+    csgi_status status = CSGI_OK;
+
+    CHECK(!self->head && !self->omits_body);
+    if (self->closing) return CSGI_EDISCONNECTED;
+    if (self->chunks && !self->piece_left) {
+        char line[20];
+
+        status = write_bytes(self, line, response_chunk_line(line, len));
+        if (status) return status;
+        self->piece_left = len;
+    }
+    status = stream_send_file(self->stream, fd, offset, len, sent);
+    if (status || !self->chunks) return status;
+    self->piece_left -= *sent;
+    return self->piece_left ? CSGI_OK : write_bytes(self, chunk_end.ptr, chunk_end.len);
 }
 
 static size_t queued(const exchange *request)
@@ -175,4 +200,5 @@ const exchange_wire conn_wire = {
     .cut = cut,
     .hint = hint,
     .trailers = trailers,
+    .file = file,
 };

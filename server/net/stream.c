@@ -84,7 +84,7 @@ static void on_broken_due(timer *due)
     tell_broken(CONTAINER_OF(due, stream, broken_soon));
 }
 
-static void break_soon(stream *self)
+void stream_break_soon(stream *self)
 {
     self->broken = true;
     uv_read_stop(&self->uv.stream);
@@ -258,7 +258,7 @@ static void fly(stream *self)
     out->request.data = self;
     piece = (uv_buf_t){ .base = out->flying.bytes, .len = out->flying.len };
     if (uv_write(&out->request, &self->uv.stream, &piece, 1, on_written))
-        break_soon(self);
+        stream_break_soon(self);
     else
         self->flying = true;
 }
@@ -280,7 +280,7 @@ static csgi_status write_now(stream *self, const csgi_str *pieces, size_t count,
         done = uv_try_write(&self->uv.stream, bufs, n);
         if (done == UV_EAGAIN) return CSGI_OK;
         if (done < 0) {
-            break_soon(self);
+            stream_break_soon(self);
             return CSGI_EDISCONNECTED;
         }
         *taken += (size_t)done;

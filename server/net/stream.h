@@ -60,6 +60,12 @@ bool stream_has_unread(const stream *self);
 /* Writes the pieces in one system call if the kernel takes them; copies what it did not take.
  * CSGI_EDISCONNECTED: broken or closing. CSGI_ENOMEM: nothing may be written any more. */
 csgi_status stream_write(stream *self, const csgi_str *pieces, size_t count);
+/* Has the kernel send a part of a file (sendfile), as much as it takes at once; the file's own
+ * position is neither used nor moved. *sent counts it; 0 with CSGI_OK: it takes nothing now,
+ * something is queued, or the file has ended there: read and write instead. A file that is not in
+ * memory is read from the disk meanwhile. CSGI_ENOTSUP: not this file; read it. CSGI_EDISCONNECTED:
+ * broken or closing. */
+csgi_status stream_send_file(stream *self, int fd, uint64_t offset, size_t len, size_t *sent);
 /* Bytes that wait for the kernel. */
 size_t stream_queued(const stream *self);
 /* A number that changes whenever the peer takes some of what was written, and only then: asks the

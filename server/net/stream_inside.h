@@ -30,7 +30,7 @@ struct stream {
     connecting *connecting; /* until it is connected */
     stream *next_free;
     timer broken_soon; /* tells of a failed write from the loop */
-    uint64_t accepted; /* bytes ever taken by stream_write */
+    uint64_t accepted; /* bytes ever taken to be written */
     int fd;
     bool is_tcp, flying, broken, broken_told, shut, closing;
     stream_end *peer, *local; /* NULL: not known yet */
@@ -40,6 +40,8 @@ struct stream {
 csgi_status stream_new(loop *loop, bool is_tcp, stream **out);
 /* Gives the socket to a new stream. On failure the socket is the caller's. */
 csgi_status stream_open(stream *self, int fd);
+/* A write has failed: the owner is told from the loop. */
+void stream_break_soon(stream *self);
 /* What accept said. */
 void stream_set_peer(stream *self, const struct sockaddr *peer, socklen_t len);
 void stream_end_release(stream_end *self);

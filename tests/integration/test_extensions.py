@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The contract, section 5 and 2.8: early hints and trailers, on the wire and with real clients."""
+"""The contract, section 5 and 2.8: early hints and trailers, on the wire and with real clients. Files
+are in test_files.py."""
 
 import shutil
 import subprocess
@@ -181,6 +182,16 @@ def test_2_8_responses_without_a_body_have_no_trailers_either(server, method, st
 
 
 # ---- features ----
+
+
+def test_0_9_a_middleware_that_clears_the_features_has_them_refused(server):
+    script = Script(hint(LINK), start(200, flags=2), step("path", "/etc/passwd"),
+                    step("file", "/etc/passwd", 0, -1), body("x"), trailers(("a", "b")))
+    response = server.get(script.target, [*TE, ("X-Mask", "1")])
+    assert response.status == 200 and response.text == "x" and response.trailers == []
+    assert script.results(server) == [
+        ("fields", ENOTSUP), ("start", OK), ("path", ENOTSUP), ("file", ENOTSUP), ("body", OK),
+        ("trailers", ENOTSUP)]
 
 
 def test_0_9_the_features_say_what_this_client_can_be_sent(server):

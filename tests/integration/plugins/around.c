@@ -2,7 +2,8 @@
  * Middleware around the "scope" plugin's routes:
  *   mark   at /scope       derives a scope with a local and a header, and marks the response
  *   twice  at /scope/two   calls what is further in twice
- *   deny   at /scope/rest  answers itself when there is no x-key, and never calls further in */
+ *   deny   at /scope/rest  answers itself when there is no x-key, and never calls further in
+ *   mask   at /script      with x-mask: takes all features away, and passes a send of its own */
 #include "plug.h"
 
 /* A send of our own, with the host's behind it. */
@@ -82,10 +83,34 @@ static csgi_status deny(void *instance, csgi_app *inner, const csgi_scope *scope
     return plug_reply(send, 403, plug_str("no key"));
 }
 
+static csgi_status send_through(csgi_send *send, const csgi_event *event)
+{
+    marking_send *self = (marking_send *)(void *)send;
+
+    return self->outer->call(self->outer, event);
+}
+
+static csgi_status mask(void *instance, csgi_app *inner, const csgi_scope *scope,
+                        csgi_receive *receive, csgi_send *send)
+{
+    const csgi_host *host = instance;
+    marking_send through = { { send_through }, send, host, scope->arena };
+    csgi_scope *derived = NULL;
+
+    for (size_t i = 0; i < scope->headers.count; i++) {
+        if (!plug_is(scope->headers.items[i].name, "x-mask")) continue;
+        if (host->derive(scope, &derived) != CSGI_OK) return CSGI_ENOMEM;
+        derived->features = 0;
+        return inner->call(inner, derived, receive, &through.send);
+    }
+    return inner->call(inner, scope, receive, send);
+}
+
 static const csgi_endpoint endpoints[] = {
     { CSGI_STR("mark"), CSGI_STR("/scope"), CSGI_STR(""), CSGI_HTTP, 0, NULL, mark },
     { CSGI_STR("twice"), CSGI_STR("/scope/two"), CSGI_STR(""), CSGI_HTTP, 0, NULL, twice },
     { CSGI_STR("deny"), CSGI_STR("/scope/rest"), CSGI_STR(""), CSGI_HTTP, 0, NULL, deny },
+    { CSGI_STR("mask"), CSGI_STR("/script"), CSGI_STR(""), CSGI_HTTP, 0, NULL, mask },
 };
 
 static const csgi_plugin plugin = { CSGI_PLUGIN_HEAD,
@@ -96,7 +121,7 @@ static const csgi_plugin plugin = { CSGI_PLUGIN_HEAD,
                                     CSGI_STR("1.0.0"),
                                     CSGI_STR("middleware around another plugin"),
                                     endpoints,
-                                    3,
+                                    4,
                                     NULL,
                                     NULL,
                                     NULL,

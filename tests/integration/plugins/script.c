@@ -6,7 +6,9 @@
  * are over it logs "script ID: NAME=RESULT NAME=RESULT ... end". The step "report" answers with
  * that text instead of waiting for the end. tests/harness/script.py writes these query strings. */
 #include <csgi/ext/draft/task.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "plug.h"
 
@@ -251,6 +253,29 @@ static csgi_status step_trailers(run *self, const step *asked)
     return self->send->call(self->send, &event.event);
 }
 
+static csgi_status step_path(run *self, const step *asked)
+{
+    csgi_http_file event = { .event = CSGI_EVENT(csgi_http_file, CSGI_HTTP_RESPONSE_PATHSEND),
+                             .path = text(asked, 1),
+                             .flags = (uint32_t)number(asked, 2) };
+
+    return self->send->call(self->send, &event.event);
+}
+
+/* path, offset, count (negative: to the end), flags: opens the file and sends its descriptor. */
+static csgi_status step_file(run *self, const step *asked)
+{
+    csgi_http_file event = { .event = CSGI_EVENT(csgi_http_file, CSGI_HTTP_RESPONSE_ZEROCOPYSEND),
+                             .offset = (uint64_t)number(asked, 2),
+                             .count = (uint64_t)number(asked, 3),
+                             .fd = open(text(asked, 1).ptr, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
+                             .flags = (uint32_t)number(asked, 4) };
+    csgi_status status = self->send->call(self->send, &event.event);
+
+    if (event.fd >= 0) close(event.fd);
+    return status;
+}
+
 static csgi_status step_sleep(run *self, const step *asked)
 {
     const csgi_task_extension *tasks = self->host->extension(self->host, CSGI_TASK_EXTENSION);
@@ -321,6 +346,8 @@ static const struct {
     { "event", step_event },
     { "fields", step_fields_event },
     { "trailers", step_trailers },
+    { "path", step_path },
+    { "file", step_file },
     { "sleep", step_sleep },
     { "log", step_log },
     { "return", step_return },

@@ -193,6 +193,83 @@ static void it_may_derive_a_scope(void **state)
     fixture_close(&f);
 }
 
+/* ---- fewer features ---- */
+
+/* A send of its own, which must see the bytes. */
+static csgi_status send_seen(csgi_send *self, const csgi_event *event)
+{
+    upper_send *of = (upper_send *)self;
+
+    note(event->type == CSGI_HTTP_RESPONSE_START  ? "start"
+         : event->type == CSGI_HTTP_RESPONSE_BODY ? "body"
+                                                  : "file");
+    return of->outer->call(of->outer, event);
+}
+
+static csgi_status call_with_fewer(const csgi_host *host, csgi_app *inner, const csgi_scope *scope,
+                                   csgi_receive *receive, csgi_send *send)
+{
+    csgi_scope *derived;
+
+    assert_true(scope->features & CSGI_CAN_PATHSEND);
+    assert_int_equal(host->derive(scope, &derived), CSGI_OK);
+    derived->features &= ~(uint64_t)(CSGI_CAN_PATHSEND | CSGI_CAN_ZEROCOPYSEND);
+    return inner->call(inner, derived, receive, send);
+}
+
+AROUND(clear_features)
+{
+    return call_with_fewer(self, inner, scope, receive, send);
+}
+
+AROUND(clear_features_and_see)
+{
+    upper_send seeing = { { send_seen }, send, self, scope->arena };
+
+    return call_with_fewer(self, inner, scope, receive, &seeing.send);
+}
+
+CALL(send_file_anyway)
+{
+    csgi_http_file file = { .event = CSGI_EVENT(csgi_http_file, CSGI_HTTP_RESPONSE_PATHSEND),
+                            .path = CSGI_STR("/etc/passwd") };
+
+    (void)self;
+    (void)receive;
+    seen[2] = scope->features & CSGI_CAN_PATHSEND;
+    seen[0] = send_start(send, 200);
+    seen[1] = send->call(send, &file.event);
+    return send_body(send, "bytes", false);
+}
+
+static void what_it_takes_from_the_features_is_refused_further_in(void **state)
+{
+    fixture f;
+
+    (void)state;
+    open_wrapped(&f, clear_features, send_file_anyway);
+    assert_string_equal(get(&f, "/it").body, "bytes");
+    assert_int_equal(seen[2], 0);
+    assert_int_equal(seen[1], CSGI_ENOTSUP);
+    assert_logged(&f, "plugin leaf, endpoint it: send of http.response.pathsend was refused with "
+                      "CSGI_ENOTSUP: the scope's features do not offer it");
+    fixture_close(&f);
+}
+
+static void so_it_is_before_a_send_of_its_own(void **state)
+{
+    fixture f;
+
+    (void)state;
+    open_wrapped(&f, clear_features_and_see, send_file_anyway);
+    assert_string_equal(get(&f, "/it").body, "bytes");
+    assert_int_equal(seen[1], CSGI_ENOTSUP);
+    assert_string_equal(trace, "start body ");
+    assert_logged(&f, "plugin leaf, endpoint it: send of http.response.pathsend was refused with "
+                      "CSGI_ENOTSUP");
+    fixture_close(&f);
+}
+
 /* ---- inner misused ---- */
 
 AROUND(call_inner_badly)
@@ -471,6 +548,8 @@ int main(void)
         cmocka_unit_test(it_wraps_what_is_at_or_below_its_prefix_in_the_order_of_names),
         cmocka_unit_test(it_may_pass_a_send_of_its_own),
         cmocka_unit_test(it_may_derive_a_scope),
+        cmocka_unit_test(what_it_takes_from_the_features_is_refused_further_in),
+        cmocka_unit_test(so_it_is_before_a_send_of_its_own),
         cmocka_unit_test(inner_is_called_once_and_with_whole_arguments),
         cmocka_unit_test(inner_is_called_in_a_task_of_the_call),
         cmocka_unit_test(a_failure_passed_on_is_logged_once_of_the_one_who_failed),

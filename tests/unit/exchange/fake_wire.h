@@ -16,6 +16,8 @@ typedef struct fake_wire {
     size_t queued, largest; /* said to wait for the kernel; the largest piece */
     int wanted, resumed;
     csgi_status failure; /* of start and body */
+    csgi_status file_failure;
+    size_t file_takes; /* of one file's piece */
 } fake_wire;
 
 static loop *world;
@@ -97,9 +99,19 @@ static csgi_status fake_trailers(exchange *self, csgi_fields fields, bool first,
     return CSGI_OK;
 }
 
+static csgi_status fake_file(exchange *self, int fd, uint64_t offset, size_t len, size_t *sent)
+{
+    (void)self;
+    (void)fd;
+    if (wire.file_failure) return wire.file_failure;
+    *sent = len < wire.file_takes ? len : wire.file_takes;
+    buffer_printf(&wire.log, "file %zu+%zu/%zu;", (size_t)offset, *sent, len);
+    return CSGI_OK;
+}
+
 static const exchange_wire fake_wire_told = {
     fake_want_body, fake_resume, fake_start, fake_unstart,  fake_body,
-    fake_queued,    fake_cut,    fake_hint,  fake_trailers,
+    fake_queued,    fake_cut,    fake_hint,  fake_trailers, fake_file,
 };
 
 static inline const char *wire_log(void)

@@ -102,12 +102,21 @@ typedef struct csgi_http_fields {
     uint32_t flags, reserved; /* CSGI_MORE (trailers only) */
 } csgi_http_fields;
 
-/* A file, or a part of one, as the whole body. */
+/* A file as the whole body (pathsend), or a part of one as a piece of it (zerocopysend). They go
+ * from the file to the socket without being copied where the kernel can do that, else they are
+ * read; the event may be sent wherever its feature is offered. A Content-Length that the start does
+ * not declare is taken from the file when this is the whole body. Refused with nothing on the wire:
+ * CSGI_EINVAL: the path is not absolute, fd is not open or is a directory, the file does not have
+ * that part, or not the declared length. CSGI_EFAIL: the file cannot be opened or read, or is no
+ * regular one (pathsend); last_error says why. A file that becomes shorter while it is sent cuts
+ * the response. A file that is not in memory is read from the disk on the worker's thread, a slice
+ * at a time: others wait for as long as that takes. */
 typedef struct csgi_http_file {
     csgi_event event;
     csgi_str path;          /* pathsend: absolute */
-    uint64_t offset, count; /* zerocopysend: UINT64_MAX counts to the end of the file */
-    int32_t fd;             /* zerocopysend: borrowed for the call */
+    uint64_t offset, count; /* zerocopysend: UINT64_MAX counts to the end of the file; a pipe,
+                               socket or device is read from where it is, with offset 0 */
+    int32_t fd;             /* zerocopysend: borrowed for the call; its position is not moved */
     uint32_t flags;         /* CSGI_MORE (zerocopysend only) */
 } csgi_http_file;
 
