@@ -237,11 +237,12 @@ lint-tidy: ## clang-tidy (slow)
 bench: $(BENCHES) ## build and run the benchmarks
 	@for b in $(BENCHES); do echo "== $$b"; $$b || exit 1; done
 
-fmt: ## lay out the C sources with clang-format 14; copy quoted files into the documents
+fmt: ## lay out the C sources with clang-format 14; write generated parts of the documents
 	@$(CLANG_FORMAT) --version | grep -q 'version 14\.' || \
 	    { echo "make fmt takes clang-format 14: other versions lay out differently" >&2; exit 1; }
 	@$(CLANG_FORMAT) -i $(C_FILES)
 	@$(PYTHON) tests/lint/docs.py
+	@$(PYTHON) tests/lint/musts.py
 
 chroot-check: ## run the README's commands in a bare Debian (SUITE=bookworm or trixie; root)
 	@sh tests/harness/chroot_check.sh $(SUITE)

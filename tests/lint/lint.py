@@ -11,6 +11,7 @@ import arrows
 import docs
 import headers
 import lengths
+import musts
 import tools
 import words
 
@@ -30,6 +31,7 @@ CHECKS = {
     "make targets in documents exist": docs.targets,
     "the README has every option": docs.options,
     "quoted files are quoted exactly": docs.quotes,
+    "docs/http-conformance.md is the table's": musts.check,
     "layout is clang-format's": tools.layout,
     "shell scripts parse": tools.shell,
     "Python files compile": tools.python,

@@ -12,6 +12,7 @@ import docs  # noqa: E402
 import headers  # noqa: E402
 import lengths  # noqa: E402
 import lint  # noqa: E402
+import musts  # noqa: E402
 import tools  # noqa: E402
 import words  # noqa: E402
 
@@ -20,6 +21,13 @@ LONG = "int f(void)\n{\n" + "    step();\n" * 58 + "}\n"
 SWITCH = "int f(int n)\n{\n    switch (n) {\n" + "    case 1:\n" * 90 + "    }\n}\n"
 OPTIONS = ('    OPTION("port", "N", OPTION_NUMBER, port, "80", 0, 9,\n           "which " "one"),\n'
            '    OPTION("uds", NULL, OPTION_SWITCH, uds, "", 0, 0, "a file"),\n')
+# A table of one case, with its requirement, and the document of it.
+CASE = ("class case:\n    name, proves, statuses, end = 'a', ['9112-1/b'], [200], 'kept'\n"
+        "class musts:\n    MUSTS = {'9112-1/b': ('MUST', 'B.')}\n    ELSEWHERE, NOT_OURS = [], []\n"
+        "CASES = [case]\n")
+TABLE_TEXT = (f"{musts.OPENING}\n1 cases.\n\n## RFC 9112, section 1\n\nB. (MUST)\n\n- `a`: 200, kept\n"
+              "\n## What is not for us\n\n")
+TABLE_AT, TABLE_DOCUMENT = musts.TABLE, musts.DOCUMENT
 PORT, UDS = "| `--port N` | `80` | which one |\n", "| `--uds` | | a `file` |\n"
 
 # check, the files that are wrong, a word of what it must say
@@ -77,6 +85,11 @@ WRONG = [
      "differs"),
     (docs.quotes, {"a.c": "int n;\n", "a.md": "<!-- from a.c -->\n```c\nint m;\n```\n"}, "differs"),
     (docs.quotes, {"a.md": "<!-- from a.c -->\n```c\nint m;\n```\n"}, "no such file"),
+    (musts.check, {TABLE_AT: CASE, TABLE_DOCUMENT: "older\n"}, "make fmt"),
+    (musts.check, {TABLE_AT: CASE + "case.proves = ['x']\n"}, "not in musts.py"),
+    (musts.check, {TABLE_AT: CASE + "CASES = []\n"}, "no case proves"),
+    (musts.check, {TABLE_AT: CASE + "musts.ELSEWHERE = [('9112-1', 'MUST', 'C.', 'a.py', 'f')]\n"},
+     "there is no test f"),
     (tools.layout, {"server/a/a.c": "int   n;\n"}, "make fmt"),
     (tools.shell, {"a.sh": "if true; then\n"}, "a.sh"),
     (tools.python, {"a.py": "def f(:\n"}, "invalid syntax"),
@@ -103,6 +116,7 @@ RIGHT = [
     (docs.targets, {"Makefile": "all: ## all\n", "a.md": "We make sure. `make all`, `make T=x all`\n"}),
     (docs.options, {"server/config/options.c": OPTIONS, "README.md": PORT + UDS}),
     (docs.quotes, {"a.c": "int n;\nint m;\n", "a.md": "<!-- from a.c -->\n```c\nint m;\n```\n"}),
+    (musts.check, {TABLE_AT: CASE, TABLE_DOCUMENT: TABLE_TEXT}),
     (tools.layout, {"server/a/a.c": "int n;\n"}),
     (tools.shell, {"a.sh": "if true; then :; fi\n"}),
     (tools.python, {"a.py": "n = 1\n"}),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The table of HTTP/1.1 conformance: what is said on a connection and what must come of it."""
 
-from . import bodies, connections, heads
+from . import bodies, connections, heads, musts  # noqa: F401
 
 CATEGORIES = {
     "request line": heads.REQUEST_LINE,
