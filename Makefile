@@ -187,7 +187,7 @@ SUITE   ?= bookworm
 PREFIX  ?= /usr/local
 export LINT_CC = $(CC)
 export LINT_CPPFLAGS = $(CPPFLAGS_ALL)
-TESTS    = $(PYTHON) tests/harness/run_tests.py --jobs $(JOBS) $(if $(T),--only '$(T)')
+TESTS    = BUILD_ROOT='$(BUILD)' $(PYTHON) tests/harness/run_tests.py --jobs $(JOBS) $(if $(T),--only '$(T)')
 FUZZ_SECONDS ?= 30
 C_FILES  = $(shell find server sdk plugins examples tests -name '*.[ch]' -o -name '*.cc')
 CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
@@ -222,8 +222,8 @@ test-abi: ## the ABI tests: layout, compile matrix, abidiff, frozen and bad plug
 asan: ## unit and integration tests under AddressSanitizer and UBSan
 	@$(TESTS) unit-asan integration-asan
 
-tsan: ## unit tests under ThreadSanitizer
-	@$(TESTS) unit-tsan
+tsan: ## unit and integration tests under ThreadSanitizer
+	@$(TESTS) unit-tsan integration-tsan
 
 fuzz-smoke: ## each fuzz target for FUZZ_SECONDS (30)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(TESTS) fuzz
