@@ -116,6 +116,7 @@ void proxy_reading_complain(stream *about, const char *why)
     if (now_ms < quiet_until_ms) return;
     quiet_until_ms = now_ms + QUIET_MS;
     address_print(stream_peer(about), &peer);
+    if (peer.len == 0) buffer_printf(&peer, "a Unix socket"); /* most have no name */
     log_warning("a connection from %.*s was closed: %s", STR_ARG(buffer_str(&peer)), why);
     buffer_fini(&peer);
 }

@@ -10,7 +10,7 @@ import pytest
 from capricorn import wait_until
 from conftest import module_server
 
-server = module_server("scope", "script", arguments=["--proxy-protocol"])
+server = module_server("scope", arguments=["--proxy-protocol"])
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 LINE = b"PROXY TCP4 203.0.113.9 10.0.0.1 1234 443\r\n"
