@@ -31,7 +31,10 @@ typedef struct server_options {
     option_list bind;
     uint64_t fd; /* 0: none */
     uint64_t drain_delay_ms;
-    uint64_t port, backlog, limit_concurrency, limit_body;
+    uint64_t port, backlog, limit_concurrency;
+    uint64_t limit_request_line, limit_headers, limit_header_size, limit_body;
+    uint64_t limit_requests_per_connection;
+    uint64_t timeout_headers_ms, timeout_body_ms, timeout_write_ms;
     uint64_t timeout_keep_alive_ms, timeout_graceful_shutdown_ms, timeout_startup_ms;
     uint64_t stall_threshold_ms, stack_size;
     uint64_t log_level;              /* a log_level */

@@ -90,6 +90,7 @@ csgi_status conn_write(http1_conn *self, const csgi_str *pieces, size_t count);
 
 /* ---- times ---- */
 
+/* The connection is new: it is idle. */
 void conn_watch_idling(http1_conn *self);
 /* Has the client taken nothing of its response for too long? To be asked from time to time. */
 bool conn_is_stalled(http1_conn *self);

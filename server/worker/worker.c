@@ -263,6 +263,29 @@ static csgi_status read_proxies(worker *self)
     return status;
 }
 
+/* Where 0 says "no limit", http1 wants UINT64_MAX: its own 0 is the default. */
+static uint64_t or_no_limit(uint64_t limit)
+{
+    return limit ? limit : UINT64_MAX;
+}
+
+static http1_options http1_options_of(const server_options *options)
+{
+    return (http1_options){
+        .server_header = true,
+        .date_header = true,
+        .max_request_line = options->limit_request_line,
+        .max_headers = options->limit_headers,
+        .max_header_size = options->limit_header_size,
+        .max_body = or_no_limit(options->limit_body),
+        .max_requests = options->limit_requests_per_connection,
+        .keep_alive_ms = options->timeout_keep_alive_ms,
+        .headers_ms = or_no_limit(options->timeout_headers_ms),
+        .body_ms = or_no_limit(options->timeout_body_ms),
+        .write_ms = or_no_limit(options->timeout_write_ms),
+    };
+}
+
 static csgi_status make_apps(worker *self, buffer *problem)
 {
     const app_options of_apps = { .server_url = buffer_str(&self->url),
@@ -270,10 +293,7 @@ static csgi_status make_apps(worker *self, buffer *problem)
                                   .startup_timeout_ms = self->options->timeout_startup_ms,
                                   .on_step = crash_set_step };
     const session_options of_sessions = {
-        .http1 = { .server_header = true,
-                   .date_header = true,
-                   .max_body = self->options->limit_body ? self->options->limit_body : UINT64_MAX,
-                   .keep_alive_ms = self->options->timeout_keep_alive_ms },
+        .http1 = http1_options_of(self->options),
         .access_log = self->options->access_log,
         .json_log = self->options->log_format == LOG_JSON,
         .access_log_format = self->options->access_log_format,

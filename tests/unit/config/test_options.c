@@ -108,6 +108,26 @@ static void bounds_hold_at_n_and_n_plus_1(void **state)
     assert_int_equal(READ("--drain-delay", "0"), CSGI_OK);
     assert_int_equal(READ("--drain-delay", "8760h"), CSGI_OK);
     assert_int_equal(READ("--drain-delay", "31536000001ms"), CSGI_EINVAL);
+    assert_int_equal(READ("--limit-request-line", "0"), CSGI_EINVAL);
+    assert_int_equal(READ("--limit-request-line", "1"), CSGI_OK);
+    assert_int_equal(READ("--limit-request-line", "16MiB"), CSGI_OK);
+    assert_int_equal(READ("--limit-request-line", "16777217"), CSGI_EINVAL);
+    assert_int_equal(READ("--limit-headers", "0"), CSGI_EINVAL);
+    assert_int_equal(READ("--limit-headers", "1"), CSGI_OK);
+    assert_int_equal(READ("--limit-headers", "10000"), CSGI_OK);
+    assert_int_equal(READ("--limit-headers", "10001"), CSGI_EINVAL);
+    assert_int_equal(READ("--limit-header-size", "0"), CSGI_EINVAL);
+    assert_int_equal(READ("--limit-header-size", "1"), CSGI_OK);
+    assert_int_equal(READ("--limit-header-size", "16MiB"), CSGI_OK);
+    assert_int_equal(READ("--limit-header-size", "16777217"), CSGI_EINVAL);
+    assert_int_equal(READ("--limit-requests-per-connection", "4294967295"), CSGI_OK);
+    assert_int_equal(READ("--limit-requests-per-connection", "4294967296"), CSGI_EINVAL);
+    assert_int_equal(READ("--timeout-headers", "31536000s"), CSGI_OK);
+    assert_int_equal(READ("--timeout-headers", "31536001s"), CSGI_EINVAL);
+    assert_int_equal(READ("--timeout-body", "31536000s"), CSGI_OK);
+    assert_int_equal(READ("--timeout-body", "31536001s"), CSGI_EINVAL);
+    assert_int_equal(READ("--timeout-write", "31536000s"), CSGI_OK);
+    assert_int_equal(READ("--timeout-write", "31536001s"), CSGI_EINVAL);
     buffer_fini(&problem);
 }
 
