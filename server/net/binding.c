@@ -43,6 +43,15 @@ csgi_status listener_refuse(buffer *reason, const address *at, int code)
     return code == ENOMEM ? CSGI_ENOMEM : CSGI_EFAIL;
 }
 
+/* What the kernel may hold of a connection's bytes before it sends them. Without it a client that
+ * does not read is lent all of a send buffer, 4 MiB. */
+static void limit_unsent(int fd)
+{
+    int most = 131072;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most); /* inherited, too */
+}
+
 static csgi_status listener_new(loop *runner, int fd, bool is_tcp, listener **out)
 {
     listener *self = calloc(1, sizeof *self);
@@ -51,6 +60,7 @@ static csgi_status listener_new(loop *runner, int fd, bool is_tcp, listener **ou
 
     if (!self) return CSGI_ENOMEM;
     stream_ignore_sigpipe();
+    if (is_tcp) limit_unsent(fd);
     self->loop = runner;
     self->fd = fd;
     self->is_tcp = is_tcp;

@@ -203,6 +203,18 @@ def test_before_100_continue_no_body_is_awaited(slow):
 # ---- slow readers ----
 
 
+def test_what_a_client_does_not_read_is_not_piled_up_in_the_kernel(server):
+    with server.connect(receive_buffer=4096) as connection:
+        connection.send_request("GET", f"/down?bytes={64 << 20}")
+        connection.read_head()
+
+        def settled():
+            sent = int(server.get("/sent").text)
+            time.sleep(0.1)
+            return sent if sent and sent == int(server.get("/sent").text) else 0
+        assert wait_until(settled, "the sender waits") < 1 << 20
+
+
 def test_a_client_that_does_not_read_is_cut(slow):
     script = Script(start(200), large(32 << 20, more=True))
     with slow.connect(receive_buffer=4096) as connection:
