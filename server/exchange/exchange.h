@@ -82,7 +82,7 @@ struct exchange {
     csgi_fields headers;            /* names in lower case */
     bool has_body;                  /* framing says that a body follows (perhaps an empty one) */
     uint64_t features;              /* CSGI_CAN_*: what can be sent beyond head and body */
-    const address *client, *server; /* the connection's; NULL once the wire has let go */
+    const address *client, *server; /* or as its proxy says; NULL once the wire let go */
 
     /* For the access log: set as things become known. */
     csgi_str app_name, endpoint_name, route_pattern;

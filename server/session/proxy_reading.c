@@ -8,12 +8,11 @@
 #include "base/str.h"
 #include "log/log.h"
 #include "loop/timer.h"
+#include "session/complaint.h"
 #include "session/proxy_header.h"
 
 /* When draining, a header that the kernel has already is read within this time. */
 #define DRAIN_MS 50u
-/* Between two complaints. */
-#define QUIET_MS 1000u
 
 struct proxy_reading {
     stream *stream;
@@ -72,8 +71,9 @@ static void on_read(void *owner, char *bytes, size_t len)
         hand_on(self, &header, bytes + used, len - used);
         break;
     case PROXY_FAILED:
-        proxy_reading_complain(self->stream, "it does not begin with a PROXY header, as all must "
-                                             "with --proxy-protocol");
+        complain(stream_peer(self->stream),
+                 "its connection was closed: it does not begin with a PROXY "
+                 "header, as all must with --proxy-protocol");
         close_stream(self);
         break;
     }
@@ -106,20 +106,6 @@ static void on_patience_over(timer *due)
 }
 
 /* ---- public ---- */
-
-void proxy_reading_complain(stream *about, const char *why)
-{
-    static uint64_t quiet_until_ms;
-    uint64_t now_ms = loop_now_ms(stream_loop(about));
-    buffer peer = { 0 };
-
-    if (now_ms < quiet_until_ms) return;
-    quiet_until_ms = now_ms + QUIET_MS;
-    address_print(stream_peer(about), &peer);
-    if (peer.len == 0) buffer_printf(&peer, "a Unix socket"); /* most have no name */
-    log_warning("a connection from %.*s was closed: %s", STR_ARG(buffer_str(&peer)), why);
-    buffer_fini(&peer);
-}
 
 csgi_status proxy_reading_new(stream *from, uint64_t timeout_ms, const proxy_reading_events *events,
                               void *owner, proxy_reading **out)

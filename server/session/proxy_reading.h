@@ -25,8 +25,5 @@ csgi_status proxy_reading_new(stream *from, uint64_t timeout_ms, const proxy_rea
 void proxy_reading_drain(proxy_reading *self);
 /* Closes it now. */
 void proxy_reading_cut(proxy_reading *self);
-/* Logs why a connection is closed before its header has come; once a second at most, for anyone can
- * bring it about. */
-void proxy_reading_complain(stream *about, const char *why);
 
 #endif

@@ -7,6 +7,7 @@
 #include "exchange/forwarded.h"
 #include "log/log.h"
 #include "session/access_log.h"
+#include "session/complaint.h"
 #include "session/proxy_reading.h"
 
 /* As http1's for a request's head. */
@@ -45,12 +46,15 @@ static void on_request(void *owner, exchange *request)
 
     if (set->log && access_log_needs_clock(set->log)) request->began_ns = loop_clock_ns();
     if (set->proxy_headers) status = exchange_apply_forwarded(request, set->proxies);
-    if (status == CSGI_ENOMEM)
-        refuse(request, 503, "Service Unavailable");
-    else if (status)
-        refuse(request, 400, "Forwarded and X-Forwarded-* contradict each other");
-    else
+    if (status == CSGI_OK) {
         app_set_dispatch(set->apps, request);
+    } else if (status == CSGI_ENOMEM) {
+        refuse(request, 503, "Service Unavailable");
+    } else {
+        complain(request->client, "its request was refused: Forwarded and X-Forwarded-* contradict "
+                                  "each other (have your proxy set the one and remove the other)");
+        refuse(request, 400, "Forwarded and X-Forwarded-* contradict each other");
+    }
 }
 
 static void on_response(void *owner, exchange *request)
@@ -175,8 +179,8 @@ void session_set_accept(void *arg, stream *accepted)
     session *self;
 
     if (set->proxy_protocol && !trust_list_has(set->proxies, &stream_peer(accepted)->as.any)) {
-        proxy_reading_complain(accepted, "only a proxy in --forwarded-allow-ips may connect with "
-                                         "--proxy-protocol");
+        complain(stream_peer(accepted), "its connection was closed: with --proxy-protocol only the "
+                                        "proxies in --forwarded-allow-ips may connect");
         stream_close(accepted);
         return;
     }

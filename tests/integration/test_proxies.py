@@ -67,6 +67,7 @@ def test_contradicting_kinds_are_refused_and_the_connection_is_kept(server):
         response = connection.exchange("GET", "/scope", X_FORWARDED + [("Forwarded", "for=10.0.0.1")])
         assert response.status == 400 and "contradict" in response.json()["detail"]
         assert connection.exchange("GET", "/scope").status == 200
+    server.wait_for_log(r"127\.0\.0\.1:\d+: its request was refused: Forwarded and X-Forwarded-\*")
 
 
 def test_what_the_client_wrote_before_the_proxy_does_not_count(serve):

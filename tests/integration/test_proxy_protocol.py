@@ -142,8 +142,7 @@ def test_only_trusted_proxies_may_connect(serve):
     server = serve("scope", arguments=["--proxy-protocol", "--forwarded-allow-ips", "127.0.0.2"])
     with server.connect() as connection:
         assert connection.is_closed()
-    server.wait_for_log(r"a connection from 127\.0\.0\.1:\d+ was closed: only a proxy in "
-                        r"--forwarded-allow-ips")
+    server.wait_for_log(r"127\.0\.0\.1:\d+: its connection was closed: with --proxy-protocol only")
 
 
 def test_proxies_on_a_unix_socket(serve):

@@ -42,7 +42,7 @@ typedef struct csgi_scope {
     const csgi_str *subprotocols; /* WebSocket: offered by the client, in its order */
     size_t subprotocol_count;
     csgi_str client_host, server_host; /* an address, or a Unix socket's path, or empty */
-    uint32_t client_port, server_port; /* 0: the host is a Unix path or empty */
+    uint32_t client_port, server_port; /* 0: none, or a proxy did not say it */
     csgi_str app, endpoint, route, route_config;
     const csgi_tls *tls; /* NULL: no TLS */
 } csgi_scope;
