@@ -4,6 +4,7 @@
 import signal
 import socket
 import struct
+import time
 
 import pytest
 
@@ -178,6 +179,21 @@ def test_a_connection_whose_header_is_awaited_does_not_hold_up_stopping(serve, s
         assert client(ask(server, LINE + REQUEST)) == ("203.0.113.9", 1234)
         server.stop(number=signal.SIGTERM)
         assert connection.is_closed()
+
+
+def test_a_header_has_the_time_of_a_requests_head(serve):
+    server = serve("scope", arguments=["--proxy-protocol", "--timeout-headers", "300ms"])
+    for sent in (b"", LINE[:10], SIGNATURE):
+        with server.connect() as connection:
+            connection.send(sent)
+            began = time.monotonic()
+            assert connection.is_closed()
+            assert time.monotonic() - began > 0.25
+    with server.connect() as connection:
+        connection.send(LINE[:10])
+        time.sleep(0.1)
+        connection.send(LINE[10:] + REQUEST)
+        assert client(connection.read_response().json()) == ("203.0.113.9", 1234)
 
 
 def test_a_client_that_goes_within_the_header_leaves_nothing(server):
