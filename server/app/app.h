@@ -57,7 +57,7 @@ void app_set_dispatch(app_set *self, exchange *request);
 size_t app_set_running(const app_set *self);
 /* Calls fn(arg) once, on the loop, when no call is running; perhaps at once. [loop] */
 void app_set_when_idle(app_set *self, void (*fn)(void *arg), void *arg);
-/* From now on is_draining says yes. */
+/* From now on is_draining says yes, and calls that asked for it are told. */
 void app_set_drain(app_set *self);
 /* Cancels every running call. */
 void app_set_cancel_all(app_set *self);

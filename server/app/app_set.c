@@ -150,6 +150,9 @@ void app_set_tell_if_idle(app_set *self)
 void app_set_drain(app_set *self)
 {
     self->draining = true;
+    LIST_EACH (node, &self->calls) {
+        call_tell_draining(&CONTAINER_OF(node, http_call, node)->base);
+    }
 }
 
 void app_set_cancel_all(app_set *self)

@@ -13,6 +13,7 @@
 typedef struct app_set app_set;
 typedef struct deferred deferred;
 typedef struct csgi_task csgi_task;
+typedef struct notices notices;
 
 typedef struct call {
     app_set *set;
@@ -25,6 +26,8 @@ typedef struct call {
     list_node children; /* spawned tasks that have not ended */
     csgi_task *spare;   /* joined ones, to be used again */
     task_wait *children_waiter;
+    notices *notices;  /* NULL: nobody wants to be told */
+    bool is_http;      /* it is part of an http_call */
     bool is_returned;  /* the application's function has returned */
     bool is_shielded;  /* while deferred functions run within their time */
     bool is_cancelled; /* by the server, not for a disconnect */
@@ -50,6 +53,10 @@ void call_cancel_children(call *self);
 /* Marks the application's function as returned; cancels what it spawned, and waits for it. [task]
  * [suspends] */
 void call_end_children(call *self);
+/* Who registered for it will be told that the server drains (ext_notice.c). */
+void call_tell_draining(call *self);
+/* Nobody will be told anything any more. */
+void call_forget_notices(call *self);
 /* Spawns the call's task, or a further one, with its label and stack size. As task_spawn. */
 csgi_status call_start_task(call *self, task_fn fn, task_end_fn on_end, void *arg, task **out);
 /* The call that the running task works for; NULL on the loop's own stack. */

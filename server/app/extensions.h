@@ -4,6 +4,7 @@
 #define CAPRICORN_APP_EXTENSIONS_H
 
 #include <csgi/ext/draft/client.h>
+#include <csgi/ext/draft/notice.h>
 #include <csgi/ext/draft/task.h>
 
 #include "base/buffer.h"
@@ -11,6 +12,7 @@
 
 extern const csgi_task_extension ext_task;
 extern const csgi_client_extension ext_client;
+extern const csgi_notice_extension ext_notice;
 
 /* An in-process call may lead to further ones, this deep. */
 #define APP_CALL_MAX_DEPTH 16u

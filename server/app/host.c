@@ -14,6 +14,7 @@ static const void *on_extension(const csgi_host *host, const char *id)
     if (!id) return NULL;
     if (strcmp(id, CSGI_TASK_EXTENSION) == 0) return &ext_task;
     if (strcmp(id, CSGI_CLIENT_EXTENSION) == 0) return &ext_client;
+    if (strcmp(id, CSGI_NOTICE_EXTENSION) == 0) return &ext_notice;
     return NULL;
 }
 

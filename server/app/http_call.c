@@ -28,6 +28,7 @@ static csgi_status http_call_run(void *arg)
     csgi_status status =
         frame_run(&self->frames[0], &self->scope, &self->receive, &self->frames[0].send);
 
+    call_forget_notices(&self->base);
     call_end_children(&self->base);
     if (self->base.is_cancelled) {
         exchange_reply_error(self->request, 503, "Service Unavailable", (csgi_fields){ NULL, 0 });
@@ -106,6 +107,7 @@ static http_call *http_call_new(app_set *set, exchange *request, const app_targe
     if (!self) return NULL;
     call_init(&self->base, set, &target->endpoint->label,
               target->endpoint->instance->plugin->descriptor.stack_size, &request->arena);
+    self->base.is_http = true;
     self->request = request;
     self->receive = (csgi_receive){ http_call_receive };
     self->failure = CSGI_OK;

@@ -82,10 +82,19 @@ void exchange_wake_receiver(exchange *self)
     if (self->receiver) task_wake(self->receiver, CSGI_OK);
 }
 
+static void tell_gone(exchange *self)
+{
+    void (*on_gone)(void *arg) = self->on_gone;
+
+    self->on_gone = NULL;
+    if (on_gone) on_gone(self->on_gone_arg);
+}
+
 void exchange_disconnect(exchange *self)
 {
     if (self->disconnected) return;
     self->disconnected = true;
+    tell_gone(self);
     exchange_wake_receiver(self);
     if (self->drain_waiter) task_wake(self->drain_waiter, CSGI_EDISCONNECTED);
     start_grace(self);
@@ -165,6 +174,7 @@ void exchange_push_half_close(exchange *self)
 {
     if (self->phase == EXCHANGE_COMPLETE || self->half_closed) return;
     self->half_closed = true;
+    tell_gone(self);
     exchange_wake_receiver(self);
     start_grace(self);
 }
@@ -181,6 +191,14 @@ void exchange_app_hold(exchange *self, task *runner)
     CHECK(!self->app_released);
     self->task = runner;
     if (self->disconnected || self->half_closed) start_grace(self);
+}
+
+void exchange_app_watch(exchange *self, void (*on_gone)(void *arg), void *arg)
+{
+    self->on_gone = on_gone;
+    self->on_gone_arg = arg;
+    if (self->disconnected || (self->half_closed && self->phase != EXCHANGE_COMPLETE))
+        tell_gone(self);
 }
 
 void exchange_app_release(exchange *self)

@@ -117,6 +117,8 @@ struct exchange {
     list_node senders; /* who waits for that to end, in order of the calls */
     task_wait *drain_waiter;
     task *task; /* the application's, to be cancelled some time after a disconnect */
+    void (*on_gone)(void *arg); /* see exchange_app_watch */
+    void *on_gone_arg;
     timer grace;
     list_node node; /* of the wire's or the pool's lists */
     char memory[EXCHANGE_ARENA_SIZE];
@@ -153,6 +155,10 @@ void exchange_pool_clear(void);
 
 /* Says which task answers, so that it can be cancelled after a disconnect. */
 void exchange_app_hold(exchange *self, task *task);
+/* Calls on_gone(arg), once, from wherever it happens, when receive would begin to yield disconnect
+ * though the application has not ended its response: the client is gone, or sends no more, or the
+ * server has answered. At once if that is so already. NULL: no more. */
+void exchange_app_watch(exchange *self, void (*on_gone)(void *arg), void *arg);
 /* The application side lets go; concludes first. Once. */
 void exchange_app_release(exchange *self);
 

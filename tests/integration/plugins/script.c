@@ -5,6 +5,7 @@
  * GET /script?ID;STEP,ARGUMENT,...;STEP,... with each argument percent-encoded. When the steps
  * are over it logs "script ID: NAME=RESULT NAME=RESULT ... end". The step "report" answers with
  * that text instead of waiting for the end. tests/harness/script.py writes these query strings. */
+#include <csgi/ext/draft/notice.h>
 #include <csgi/ext/draft/task.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -316,6 +317,32 @@ static csgi_status step_until_draining(run *self, const step *asked)
     return status;
 }
 
+static void on_gone(void *arg)
+{
+    const csgi_host *host = arg;
+
+    host->log(host, CSGI_LOG_INFO, plug_str("noticed: gone"));
+}
+
+static void on_draining(void *arg, uint32_t why)
+{
+    const csgi_host *host = arg;
+
+    host->log(host, CSGI_LOG_INFO,
+              plug_str(why == CSGI_DRAINING_STOP ? "noticed: stop" : "noticed: reload"));
+}
+
+/* Asks to be told that the client has gone, and that the server drains. */
+static csgi_status step_watch(run *self, const step *asked)
+{
+    const csgi_notice_extension *notices = self->host->extension(self->host, CSGI_NOTICE_EXTENSION);
+    void *host = (void *)(uintptr_t)self->host;
+    csgi_status status = notices->on_disconnect(self->scope, on_gone, host, NULL);
+
+    (void)asked;
+    return status == CSGI_OK ? notices->on_draining(self->scope, on_draining, host, NULL) : status;
+}
+
 static csgi_status step_report(run *self, const step *asked)
 {
     (void)asked;
@@ -353,6 +380,7 @@ static const struct {
     { "return", step_return },
     { "draining", step_draining },
     { "until_draining", step_until_draining },
+    { "watch", step_watch },
     { "report", step_report },
     { "last_error", step_last_error },
 };

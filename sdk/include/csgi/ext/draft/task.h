@@ -32,7 +32,7 @@ typedef struct csgi_task_extension {
     csgi_status (*join)(csgi_task *task, csgi_status *result);
 
     /* Asks a spawned task to end: what it waits for returns CSGI_ECANCELED, from now on always.
-     * [task] */
+     * [task] [loop] */
     void (*cancel)(csgi_task *task);
 } csgi_task_extension;
 
