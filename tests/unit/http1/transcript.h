@@ -21,6 +21,7 @@ typedef struct transcript {
     buffer text;
     buffer body;
     bool keep_alive; /* after this request */
+    size_t accepted; /* heads */
 } transcript;
 
 static inline void transcript_on_body(void *owner, const char *bytes, size_t len)
@@ -71,6 +72,7 @@ static inline bool transcript_head(transcript *self)
                       head.keep_alive ? "" : " close", head.expects_continue ? " continue" : "");
         transcript_fields(self, "header", head.headers);
         self->keep_alive = head.keep_alive;
+        self->accepted++;
     }
     free(bytes);
     arena_reset(&memory);
@@ -122,9 +124,9 @@ static inline bool transcript_feed(transcript *self, const char *bytes, size_t l
 }
 
 /* Appends to *out what these bytes mean when they come in pieces of that size (the first one of
- * size first, if that is not 0). */
-static inline void transcript_of(const char *bytes, size_t len, size_t first, size_t piece,
-                                 request_limits limits, buffer *out)
+ * size first, if that is not 0). Returns how many heads were accepted. */
+static inline size_t transcript_of(const char *bytes, size_t len, size_t first, size_t piece,
+                                   request_limits limits, buffer *out)
 {
     transcript self = { .limits = limits };
 
@@ -151,6 +153,7 @@ static inline void transcript_of(const char *bytes, size_t len, size_t first, si
     buffer_fini(&self.body);
     buffer_fini(&self.text);
     free(self.places);
+    return self.accepted;
 }
 
 #endif
