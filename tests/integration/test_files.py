@@ -296,6 +296,27 @@ def test_a_client_that_does_not_read_is_waited_for_and_may_leave(server, tmp_pat
     assert server.descriptors() <= before + 1
 
 
+def test_a_client_that_never_reads_is_cut_after_the_write_timeout(tmp_path):
+    script = Script(start(200), path(sparse(tmp_path / "big", BIG)))
+    with Server(["script"], arguments=["--timeout-write", "1"]) as server:
+        with slow_connection(server) as connection:
+            connection.send_request("GET", script.target)
+            connection.read_head()
+            assert script.results(server)[1] == ("path", -8)
+
+
+def test_a_client_that_reads_slowly_is_not_cut(tmp_path):
+    script = Script(start(200), path(sparse(tmp_path / "big", 8 * MIB)))
+    with Server(["script"], arguments=["--timeout-write", "1"]) as server:
+        with slow_connection(server) as connection:
+            connection.send_request("GET", script.target)
+            head = connection.read_head()
+            for _ in range(8):
+                connection.fill()
+                time.sleep(0.25)
+            assert len(connection.read_body(head).body) == 8 * MIB
+
+
 def test_a_file_that_shrinks_meanwhile_is_cut(server, tmp_path):
     where = sparse(tmp_path / "shrinks", 64 * MIB)
     script = Script(start(200), path(where))
