@@ -70,7 +70,7 @@ static csgi_status read_piece(exchange *self, file_source *source, size_t len, c
 static csgi_status deliver_piece(exchange *self, file_source *source, size_t len, size_t *sent,
                                  const char **why)
 {
-    csgi_str piece;
+    csgi_str piece = { NULL, 0 };
     csgi_status status = read_piece(self, source, len, &piece, why);
 
     if (status) return status;
@@ -142,7 +142,7 @@ static csgi_status send_known(exchange *self, file_source *source, bool more, co
 static csgi_status send_unknown(exchange *self, file_source *source, bool more, const char **why)
 {
     while (!exchange_is_bodyless(self)) {
-        csgi_str piece;
+        csgi_str piece = { NULL, 0 };
         csgi_status status = read_piece(self, source, LOOP_SCRATCH_SIZE, &piece, why);
 
         if (status) return status;
