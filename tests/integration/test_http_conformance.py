@@ -7,37 +7,31 @@ import re
 import pytest
 
 from capricorn import seconds
-from conformance import CASES, CATEGORIES
+from conformance import CASES, CATEGORIES, OPTIONS
 from conftest import module_server
 from pieces import play
 
-whole = module_server("mirror")
-server = module_server("mirror", uds=True, arguments=["--no-access-log"])
+QUIET = ["--no-access-log"]
+whole = module_server("mirror", arguments=QUIET)
+pieces = module_server("mirror", uds=True, arguments=QUIET)
+whole_limits = module_server("mirror", arguments=[*QUIET, *OPTIONS["limits"]])
+pieces_limits = module_server("mirror", uds=True, arguments=[*QUIET, *OPTIONS["limits"]])
 
-# So many connections at once, and so much said in all splits of a case: a longer one is split near
-# its ends and at some offsets between.
+# So many connections at once.
 BATCH = 100
-FULLY_SPLIT = 600
-ENDS = 48
-SOME = 61
 
 
-def offsets(said):
-    """Where a step is split."""
-    last = len(said) - 1
-    if last < FULLY_SPLIT:
-        return range(1, last + 1)
-    return [*range(1, ENDS), *range(ENDS, last - ENDS, (last - 2 * ENDS) // SOME),
-            *range(last - ENDS, last + 1)]
+def server_for(request, kind, category):
+    return request.getfixturevalue(f"{kind}_{category}" if category in OPTIONS else kind)
 
 
 def splits(case):
     """The lists of cuts: for each step each offset, the other steps whole; then every byte."""
     steps = range(len(case.steps))
     for number in steps:
-        for offset in offsets(case.steps[number][0]):
+        for offset in range(1, len(case.steps[number][0])):
             yield [[offset] if at == number else [] for at in steps]
-    yield [[*offsets(said)] for said, _ in case.steps]
+    yield [[*range(1, len(said))] for said, _ in case.steps]
 
 
 def check_response(head):
@@ -95,21 +89,20 @@ def test_there_are_enough_cases_and_each_has_its_name():
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_whole_over_tcp(whole, category):
-    wrong = []
+def test_whole_over_tcp(request, category):
+    server, wrong = server_for(request, "whole", category), []
     for case in CATEGORIES[category]:
-        address = ("127.0.0.1", whole.port)
-        [outcome] = play(address, case, [[[]] * len(case.steps)], seconds(5), follow=False)
+        [outcome] = play(("127.0.0.1", server.port), case, [[[]] * len(case.steps)], seconds(5), follow=False)
         try:
             check(case, outcome)
         except AssertionError as failure:
             wrong.append(str(failure))
-    finish(whole, wrong)
+    finish(server, wrong)
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_in_pieces_over_a_unix_socket(server, category):
-    wrong = []
+def test_in_pieces_over_a_unix_socket(request, category):
+    server, wrong = server_for(request, "pieces", category), []
     for case in CATEGORIES[category]:
         address = server.socket_path
         [first] = play(address, case, [[[]] * len(case.steps)], seconds(5), follow=False)

@@ -15,8 +15,8 @@ OPENING = """# HTTP/1.1 conformance
 What RFC 9112, and the parts of RFC 9110 about messages, ask of a server, in our words, and the tests of it. Generated from the
 table in tests/integration/conformance by `make fmt`: change it there. Each case is said to a real server whole (over TCP), byte
 by byte, and split at every offset (over a Unix socket, where each piece is known to have been read by itself), with the same
-outcome; of the few cases longer than 600 bytes, at every offset near the ends and some between. After every connection that must
-be closed comes one more request, which nobody may see.
+outcome. After every connection that must be closed comes one more request, which nobody may see. The limits are tested with
+small ones (%s).
 """
 
 
@@ -63,7 +63,7 @@ def text(package):
     for section, level, sentence, file, name in package.musts.ELSEWHERE:
         lines = sections.setdefault(section, [])
         lines += [f"\n{sentence} ({level})\n", f"- {code(name)} in {file}"]
-    document = [OPENING, f"{len(package.CASES)} cases."]
+    document = [OPENING % " ".join(package.OPTIONS["limits"]), f"{len(package.CASES)} cases."]
     for section in sorted(sections, key=order):
         document += [f"\n## {title(section)}", *sections[section]]
     document.append("\n## What is not for us\n")

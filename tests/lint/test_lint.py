@@ -24,8 +24,8 @@ OPTIONS = ('    OPTION("port", "N", OPTION_NUMBER, port, "80", 0, 9,\n          
 # A table of one case, with its requirement, and the document of it.
 CASE = ("class case:\n    name, proves, statuses, end = 'a', ['9112-1/b'], [200], 'kept'\n"
         "class musts:\n    MUSTS = {'9112-1/b': ('MUST', 'B.')}\n    ELSEWHERE, NOT_OURS = [], []\n"
-        "CASES = [case]\n")
-TABLE_TEXT = (f"{musts.OPENING}\n1 cases.\n\n## RFC 9112, section 1\n\nB. (MUST)\n\n- `a`: 200, kept\n"
+        "CASES, OPTIONS = [case], {'limits': ['--none']}\n")
+TABLE_TEXT = (f"{musts.OPENING % '--none'}\n1 cases.\n\n## RFC 9112, section 1\n\nB. (MUST)\n\n- `a`: 200, kept\n"
               "\n## What is not for us\n\n")
 TABLE_AT, TABLE_DOCUMENT = musts.TABLE, musts.DOCUMENT
 PORT, UDS = "| `--port N` | `80` | which one |\n", "| `--uds` | | a `file` |\n"

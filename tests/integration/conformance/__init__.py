@@ -22,6 +22,9 @@ CATEGORIES = {
     "responses": connections.RESPONSES,
 }
 
+# Categories whose server is started with options.
+OPTIONS = {"limits": connections.SMALL}
+
 for category, cases in CATEGORIES.items():
     for case in cases:
         case.category = category

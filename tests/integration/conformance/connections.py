@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Cases: connections, expectations, limits and responses."""
 
-from .case import chunked, closed, coded, get, head, kept, post, refused
+from .case import chunked, closed, get, head, kept, post, refused
 
 EXPECTS = "Expect: 100-continue"
 OLD = "GET / HTTP/1.0\r\n"
@@ -98,42 +98,84 @@ EXPECTATIONS = [
             post(EXPECTS, "Content-Length: 99999999999"), 413),
 ]
 
-# The limits are the defaults: a line of 8 KiB, 100 fields, 32 KiB of them, a body of 16 MiB.
-LINE = 8192 - len("GET / HTTP/1.1")
+# The limits have a server of their own, with small ones: each at n and n + 1.
+SMALL = ["--limit-request-line", "64", "--limit-headers", "5", "--limit-header-size", "128",
+         "--limit-body", "32"]
+LINE = 64 - len("GET / HTTP/1.1")
+VALUE = 128 - len("Host: a\r\nX: \r\n")
+TRAILER = 128 - len("X: \r\n")
+HELLO = "\r\nhello\r\n0\r\n\r\n"
+
 LIMITS = [
     kept("a request line of the limit", "9112-3/414", get("/" + "a" * LINE)),
+    kept("a request line of the limit after empty lines", "9112-3/414",
+         "\r\n\r\n\r\n" + get("/" + "a" * LINE)),
     refused("a request line over the limit", "9112-3/414", get("/" + "a" * (LINE + 1)), 414),
+    refused("a request line over the limit after empty lines", "9112-3/414",
+            "\r\n\r\n\r\n" + get("/" + "a" * (LINE + 1)), 414),
+    kept("a query of the limit", "9112-3/414", get("/?" + "a" * (LINE - 1))),
     refused("a query over the limit", "9112-3/414", get("/?" + "a" * LINE), 414),
-    refused("a request line without an end", "9112-3/414", "GET /" + "a" * 9000, 414),
-    refused("a method without an end", "9110-9.1/unknown", "A" * 9000, 501),
-    kept("a hundred fields", "9110-5.4/431", get("/", *["X: y"] * 99)),
-    refused("a hundred and one fields", "9110-5.4/431", get("/", *["X: y"] * 100), 431),
-    refused("a field over the limit", "9110-5.4/431", get("/", "X: " + "a" * 34000), 431),
-    refused("fields over the limit", "9110-5.4/431", get("/", *["X: " + "a" * 1000] * 34), 431),
-    refused("a field's name over the limit", "9110-5.4/431", get("/", "a" * 34000 + ": x"), 431),
-    refused("a field without an end", "9110-5.4/431",
-            "GET / HTTP/1.1\r\nHost: a\r\nX: " + "a" * 45000, 431),
-    refused("spaces without an end", "9110-5.4/431",
-            "GET / HTTP/1.1\r\nHost: a\r\nX: " + " " * 45000, 431),
-    kept("a hundred trailers", "9110-5.4/431",
-         chunked("0\r\n" + "X: y\r\n" * 100 + "\r\n")),
-    refused("a hundred and one trailers", "9110-5.4/431",
-            chunked("0\r\n" + "X: y\r\n" * 101 + "\r\n"), 431),
+    refused("an absolute target over the limit", "9112-3/414",
+            get("http://a/" + "a" * (LINE - 7)), 414),
+    refused("a request line without an end", "9112-3/414", "GET /" + "a" * 100, 414),
+    refused("empty lines without an end", "9112-3/414", "\r\n" * 70, 414),
+    refused("a method without an end", "9110-9.1/unknown", "A" * 100, 501),
+    kept("as many fields as the limit", "9110-5.4/431", get("/", *["X: y"] * 4)),
+    refused("one field over the limit", "9110-5.4/431", get("/", *["X: y"] * 5), 431),
+    kept("a field of the limit", "9110-5.4/431", get("/", "X: " + "a" * VALUE)),
+    refused("a field over the limit", "9110-5.4/431", get("/", "X: " + "a" * (VALUE + 1)), 431),
+    kept("fields of the limit", "9110-5.4/431",
+         get("/", "Y:" + "b" * 20, "X: " + "a" * (VALUE - 24))),
+    refused("fields over the limit", "9110-5.4/431",
+            get("/", "Y:" + "b" * 20, "X: " + "a" * (VALUE - 23)), 431),
+    refused("a field's name over the limit", "9110-5.4/431", get("/", "a" * 140 + ": x"), 431),
+    refused("a field without an end", "9110-5.4/431", get("/", "X: " + "a" * 200)[:-4], 431),
+    refused("spaces over the limit before a value", "9110-5.4/431",
+            get("/", "X:" + " " * (VALUE + 1) + "a"), 431),
+    refused("spaces over the limit after a value", "9110-5.4/431",
+            get("/", "X: a" + " " * VALUE), 431),
+    refused("spaces without an end", "9110-5.4/431", get("/", "X: " + " " * 200)[:-4], 431),
+    kept("as many trailers as the limit", "9110-5.4/431",
+         chunked("0\r\n" + "X: y\r\n" * 5 + "\r\n")),
+    refused("one trailer over the limit", "9110-5.4/431",
+            chunked("0\r\n" + "X: y\r\n" * 6 + "\r\n"), 431),
+    kept("a trailer of the limit", "9110-5.4/431",
+         chunked("0\r\nX: " + "a" * TRAILER + "\r\n\r\n")),
+    refused("a trailer over the limit", "9110-5.4/431",
+            chunked("0\r\nX: " + "a" * (TRAILER + 1) + "\r\n\r\n"), 431),
     refused("trailers over the limit", "9110-5.4/431",
-            chunked("0\r\n" + ("X: " + "a" * 1000 + "\r\n") * 34 + "\r\n"), 431),
+            chunked("0\r\n" + "X: " + "a" * 60 + "\r\nY: " + "b" * 60 + "\r\n\r\n"), 431),
+    refused("a trailer without an end", "9110-5.4/431", chunked("0\r\nX: " + "a" * 200), 431),
     refused("spaces without an end in a trailer", "9110-5.4/431",
-            chunked("0\r\nX: " + " " * 45000), 431),
-    kept("an extension of 4 KiB", "9112-7.1.1/limit",
-         chunked("5;a=" + "b" * 4096 + "\r\nhello\r\n0\r\n\r\n"), saw="\n\nhello\n"),
-    refused("an extension without an end", "9112-7.1.1/limit",
-            chunked("5;a=" + "b" * 60000)),
+            chunked("0\r\nX: " + " " * 200), 431),
+    kept("an extension of the limit", "9112-7.1.1/limit", chunked("5;a=" + "b" * 61 + HELLO),
+         saw="\n\nhello\n"),
+    refused("an extension over the limit", "9112-7.1.1/limit", chunked("5;a=" + "b" * 62 + HELLO)),
+    refused("an extension without an end", "9112-7.1.1/limit", chunked("5;a=" + "b" * 100)),
+    refused("a quoted extension that goes on", "9112-7.1.1/limit", chunked('5;a="' + "b" * 100)),
+    refused("spaces without an end in an extension", "9112-7.1.1/limit",
+            chunked("5" + " " * 100)),
+    kept("extensions of the limit", "9112-7.1.1/limit",
+         chunked("1;a=23456\r\nh\r\n" * 8 + "0\r\n\r\n"), saw="\n\nhhhhhhhh\n"),
     refused("extensions over the limit", "9112-7.1.1/limit",
-            chunked(("1;a=" + "b" * 500 + "\r\nh\r\n") * 40)),
-    refused("zeros without an end in a chunk size", "9112-7.1.1/limit", chunked("0" * 60000)),
-    refused("a length one over the limit", "9110-15.5.14/413",
-            post(f"Content-Length: {(16 << 20) + 1}"), 413),
-    refused("a chunk one over the limit", "9110-15.5.14/413",
-            coded("chunked", f"{(16 << 20) + 1:x}\r\nhello"), 413),
+            chunked("1;a=23456\r\nh\r\n" * 8 + "0;x\r\n\r\n")),
+    kept("leading zeros of the limit", "9112-7.1.1/limit", chunked("0" * 79 + "5" + HELLO),
+         saw="\n\nhello\n"),
+    refused("leading zeros over the limit", "9112-7.1.1/limit", chunked("0" * 80 + "5" + HELLO)),
+    kept("a body of the limit", "9110-15.5.14/413", post("Content-Length: 32", body="b" * 32),
+         saw="\n\n" + "b" * 32 + "\n"),
+    refused("a body over the limit", "9110-15.5.14/413",
+            post("Content-Length: 33", body="b" * 33), 413),
+    kept("a chunk of the limit", "9110-15.5.14/413",
+         chunked("20\r\n" + "b" * 32 + "\r\n0\r\n\r\n"), saw="\n\n" + "b" * 32 + "\n"),
+    refused("a chunk over the limit", "9110-15.5.14/413",
+            chunked("21\r\n" + "b" * 33 + "\r\n0\r\n\r\n"), 413),
+    kept("chunks of the limit", "9110-15.5.14/413",
+         chunked("10\r\n" + "b" * 16 + "\r\n10\r\n" + "b" * 16 + "\r\n0\r\n\r\n")),
+    refused("chunks over the limit", "9110-15.5.14/413",
+            chunked("10\r\n" + "b" * 16 + "\r\n11\r\n" + "b" * 17 + "\r\n0\r\n\r\n"), 413),
+    refused("100-continue and a body just over the limit", "9110-15.5.14/413",
+            post(EXPECTS, "Content-Length: 33"), 413),
 ]
 
 RESPONSES = [
