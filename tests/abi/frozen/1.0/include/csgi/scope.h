@@ -63,7 +63,7 @@ struct csgi_receive {
  * is gone; it is the point of back-pressure. [task] [suspends] A refused event (CSGI_EINVAL,
  * CSGI_ESTATE, CSGI_ENOTSUP) puts nothing on the wire. CSGI_EDISCONNECTED: the client is gone;
  * return it, it is not logged as a failure. CSGI_ECANCELED: this task is cancelled, and what it
- * waited to send may have been sent in part. CSGI_ENOMEM. */
+ * waited to send may have been sent in part. CSGI_EFAIL: a file (csgi_http_file). CSGI_ENOMEM. */
 typedef struct csgi_send csgi_send;
 struct csgi_send {
     csgi_status (*call)(csgi_send *self, const csgi_event *event);
