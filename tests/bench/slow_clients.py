@@ -10,6 +10,7 @@ import argparse
 import collections
 import os
 import resource
+import select
 import selectors
 import socket
 import sys
@@ -21,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "harness"))
 
 import capricorn  # noqa: E402  (the path comes first)
 
-LIMIT_S = 5
+LIMIT_S = 10
 HEAD, BODY, READ = "slow head", "slow body", "slow read"
 KINDS = (HEAD, BODY, READ)
 FIRST_WORDS = {
@@ -38,18 +39,22 @@ def limits(seconds):
 
 
 class Crowd:
-    """So many slow connections of each kind; a byte of each goes out about once a second."""
+    """So many slow connections of each kind; a byte of each goes out about once a second. They come
+    in the course of spread seconds, so that they are not all ended at once either."""
 
-    def __init__(self, address, each):
+    def __init__(self, address, each, spread=0):
         self.address = address
         self.selector = selectors.DefaultSelector()
         self.open = collections.Counter()
         self.ended = collections.Counter()
         self.speakers = collections.deque()
-        self.silent = set()
-        for kind in KINDS:
-            for _ in range(each):
+        self.silent = {}
+        self.silent_poll = select.epoll()
+        for _ in range(each):
+            for kind in KINDS:
                 self.connect(kind)
+            if spread:
+                time.sleep(spread / each)
 
     def connect(self, kind):
         client = socket.socket()
@@ -61,7 +66,8 @@ class Crowd:
         self.open[kind] += 1
         if kind == READ:
             # Its bytes stay unread: only the end is to be noticed.
-            self.silent.add(client)
+            self.silent[client.fileno()] = client
+            self.silent_poll.register(client, 0)
         else:
             self.selector.register(client, selectors.EVENT_READ, kind)
             self.speakers.append(client)
@@ -88,11 +94,10 @@ class Crowd:
 
     def look_at_silent(self):
         ended = []
-        for client in list(self.silent):
-            if client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                self.silent.discard(client)
-                self.end(client, READ, "cut")
-                ended.append(READ)
+        for number, _ in self.silent_poll.poll(0):
+            self.silent_poll.unregister(number)
+            self.end(self.silent.pop(number), READ, "cut")
+            ended.append(READ)
         return ended
 
     def speak(self, count):
@@ -109,21 +114,17 @@ class Crowd:
     def run(self, seconds, replace):
         """Goes on for so long; without replacing the ended ones, until none is left."""
         until = time.monotonic() + seconds
-        next_look = 0
         while time.monotonic() < until and sum(self.open.values()):
-            ended = self.hear(0.02)
-            if time.monotonic() >= next_look:
-                ended += self.look_at_silent()
-                next_look = time.monotonic() + 0.5
-            self.speak(len(self.speakers) // 50 + 1)
+            ended = self.hear(0.004) + self.look_at_silent()
+            self.speak(len(self.speakers) // 250 + 1)
             for kind in ended if replace else ():
                 self.connect(kind)
 
 
 def drive(address, each, seconds, grace, pipe):
     """The crowd's process. It comes from elsewhere, so it may not take the others' processor."""
-    os.nice(10)
-    crowd = Crowd(address, each)
+    os.nice(25)
+    crowd = Crowd(address, each, LIMIT_S * 0.9)
     pipe.send("here")
     crowd.run(seconds, replace=True)
     pipe.send("ending")
@@ -131,21 +132,36 @@ def drive(address, each, seconds, grace, pipe):
     pipe.send((dict(crowd.ended), dict(crowd.open)))
 
 
+def waited_ms(pid):
+    """How long a process has waited for a processor."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e6
+
+
 def measure(server, seconds, pause=0.004):
-    """The latencies, in ms and sorted, of one client on one connection."""
-    taken = []
+    """The latencies, in ms, of one client on one connection: whole, and without the time for which
+    server and client waited for a processor that others used."""
+    whole, own = [], []
     until = time.monotonic() + seconds
     with server.connect(timeout=30) as connection:
         while time.monotonic() < until:
+            waited = waited_ms(server.pid) + waited_ms("self")
             began = time.perf_counter()
             assert connection.exchange("GET", "/hello").text == "hello"
-            taken.append((time.perf_counter() - began) * 1000)
+            whole.append((time.perf_counter() - began) * 1000)
+            waited = waited_ms(server.pid) + waited_ms("self") - waited
+            own.append(max(whole[-1] - waited, 0))
             time.sleep(pause)
-    return sorted(taken)
+    return whole, own
 
 
 def percentile(values, part):
-    return values[min(len(values) - 1, int(len(values) * part))]
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
+
+
+def cpu_seconds(server):
+    """What the server has used of the processor."""
+    fields = Path(f"/proc/{server.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def kernel_mib():
@@ -174,19 +190,25 @@ def main():
         crowd.start()
         assert here.recv() == "here"
         print(f"{server.descriptors()} descriptors in the server")
+        cpu = cpu_seconds(server)
         busy = measure(server, asked.seconds)
+        cpu = (cpu_seconds(server) - cpu) / asked.seconds
         during, kernel_during = server.memory_kib(), kernel_mib()
         assert here.recv() == "ending"
         ended, still_open = here.recv()
         crowd.join()
-        quiet = sorted(quiet + measure(server, asked.seconds / 2))
+        again = measure(server, asked.seconds / 2)
         capricorn.wait_until(lambda: server.descriptors() < 40, "all are closed")
         after = server.memory_kib()
         peak = server.memory_kib("VmHWM")
-    for name, values in (("quiet", quiet), (f"with {3 * each} slow", busy)):
-        print(f"{name}: {len(values)} requests, p50 {percentile(values, .5):.2f} ms, "
-              f"p99 {percentile(values, .99):.2f} ms, max {values[-1]:.2f} ms")
-    print(f"p99 with them is {percentile(busy, .99) / percentile(quiet, .99):.2f} of the quiet one")
+    for what, alone, crowded in (("latency", quiet[0] + again[0], busy[0]),
+                                 ("without waits for a processor", quiet[1] + again[1], busy[1])):
+        for name, values in (("quiet", alone), (f"with {3 * each} slow", crowded)):
+            print(f"{what}, {name}: {len(values)} requests, p50 {percentile(values, .5):.2f} ms, "
+                  f"p99 {percentile(values, .99):.2f} ms, max {max(values):.2f} ms")
+        print(f"{what}: p99 with them is "
+              f"{percentile(crowded, .99) / percentile(alone, .99):.2f} of the quiet one")
+    print(f"the server used {cpu:.0%} of a processor for them and the normal client")
     print(f"memory: {before >> 10} MiB before, {during >> 10} MiB during "
           f"({(during - before) / (3 * each):.1f} KiB for each), {peak >> 10} MiB at most, "
           f"{after >> 10} MiB after; the kernel's for TCP: {kernel_before} and {kernel_during} MiB")
