@@ -313,11 +313,6 @@ void request_parser_fini(request_parser *self)
     buffer_fini(&self->trailers);
 }
 
-bool request_parser_is_fresh(const request_parser *self)
-{
-    return self->head_len == 0;
-}
-
 uint64_t request_parser_body_length(const request_parser *self)
 {
     return self->is_chunked ? UINT64_MAX : self->has_body ? self->llhttp.content_length : 0;

@@ -70,8 +70,6 @@ void request_parser_init(request_parser *self, const request_limits *limits,
 /* Prepares for the next request on the connection. */
 void request_parser_reset(request_parser *self);
 void request_parser_fini(request_parser *self);
-/* Is this still before the first byte of a request? */
-bool request_parser_is_fresh(const request_parser *self);
 /* Parses; *used <= len bytes are done with. len is at least 1. Not to be called once has_ended or
  * after PARSE_FAILED. Call it again with what is left after PARSE_HEAD. The outcome does not depend
  * on how the bytes are cut into pieces. */
