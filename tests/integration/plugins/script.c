@@ -269,7 +269,7 @@ static csgi_status step_file(run *self, const step *asked)
     csgi_http_file event = { .event = CSGI_EVENT(csgi_http_file, CSGI_HTTP_RESPONSE_ZEROCOPYSEND),
                              .offset = (uint64_t)number(asked, 2),
                              .count = (uint64_t)number(asked, 3),
-                             .fd = open(text(asked, 1).ptr, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
+                             .fd = open(text(asked, 1).ptr, O_RDONLY | O_NONBLOCK),
                              .flags = (uint32_t)number(asked, 4) };
     csgi_status status = self->send->call(self->send, &event.event);
 
