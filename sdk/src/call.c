@@ -76,7 +76,8 @@ static int call_can_reply(csgi_call *call)
 {
     if (!call->send || call->own->is_replied)
         csgi_web_author_error(call, "%s: %s", route_name(call),
-                              call->send ? "a second reply" : "there is nobody to reply to");
+                              call->send ? "a second reply; a call replies once"
+                                         : "there is nobody to reply to");
     return call->own->failure == CSGI_OK;
 }
 

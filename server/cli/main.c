@@ -41,7 +41,10 @@ static int report_unknown(const char *name)
         known[i] = str_from(commands[i].name);
     nearest = suggest_nearest(str_from(name), known, COUNT_OF(commands));
     fprintf(stderr, "capricorn: there is no command \"%s\"", name);
-    if (nearest.len) fprintf(stderr, " (did you mean \"%.*s\"?)", STR_ARG(nearest));
+    if (nearest.len)
+        fprintf(stderr, " (did you mean \"%.*s\"?)", STR_ARG(nearest));
+    else if (*name == '-' || strstr(name, ".so"))
+        fprintf(stderr, " (did you mean \"capricorn run %s\"?)", name);
     fputs("\n\n", stderr);
     print_commands(stderr);
     return EXIT_USAGE;

@@ -109,8 +109,11 @@ static csgi_status refuse_mapping(const char *file, const char *real_path, const
     if (symbol.len) {
         return refuse(problem, file,
                       "needs the symbol \"%.*s\", which neither it nor its libraries define: link "
-                      "what defines it into the plugin (-Wl,-z,defs makes the linker say so)",
-                      STR_ARG(symbol));
+                      "what defines it into the plugin (-Wl,-z,defs makes the linker say so%s)",
+                      STR_ARG(symbol),
+                      str_starts_with(symbol, STR("csgi_"))
+                          ? "; csgi/web.h needs libcsgi_web.a: pkg-config --libs csgi"
+                          : "");
     }
     if (version.len) {
         return refuse(problem, file,

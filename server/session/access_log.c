@@ -345,7 +345,7 @@ static csgi_status report_unknown(csgi_str name, size_t column, buffer *problem)
     buffer_printf(problem, "; there are");
     for (size_t i = 0; i < COUNT_OF(atoms); i++)
         buffer_printf(problem, " %.*s", STR_ARG(atoms[i].name));
-    buffer_printf(problem, " and {NAME}i for a request header\n");
+    buffer_printf(problem, " and {NAME}i for a request header");
     return CSGI_EINVAL;
 }
 
@@ -397,8 +397,7 @@ static csgi_status read_format(access_log *self, csgi_str all, buffer *problem)
         } else {
             buffer_printf(problem,
                           "--access-log-format: column %zu: expected \"%%(NAME)s\", or \"%%%%\" "
-                          "for a "
-                          "percent sign\n",
+                          "for a percent sign",
                           column);
             return CSGI_EINVAL;
         }

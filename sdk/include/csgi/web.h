@@ -82,7 +82,8 @@ typedef struct csgi_declaration {
 
 /* Items of CSGI_GET and its like: query and path parameters. A missing or malformed one is
  * answered with 422 before the handler is called; of several values the last counts. A str of the
- * path needs no declaration. */
+ * path needs no declaration. An int does, even of "/items/{id:int}", which alone makes another path
+ * a 404; "/items/{id}" with CSGI_PATH_INT("id") makes it a 422. */
 #define CSGI_QUERY_STR(...) CSGI_DECLARE_(CSGI_IN_QUERY, CSGI_TYPE_STR, __VA_ARGS__)
 #define CSGI_QUERY_INT(...) CSGI_DECLARE_(CSGI_IN_QUERY, CSGI_TYPE_INT, __VA_ARGS__)
 #define CSGI_PATH_STR(...)  CSGI_DECLARE_(CSGI_IN_PATH, CSGI_TYPE_STR, __VA_ARGS__)
