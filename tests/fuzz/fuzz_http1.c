@@ -5,16 +5,19 @@
 
 #include "../unit/http1/transcript.h"
 
-/* Where the text says that, and why, a request was refused; or its end. */
+/* Where the text says that, and why, a request was refused: a line that nothing follows; or its
+ * end. What was sent may look like such a line. */
 static size_t reason_of(const buffer *text)
 {
-    static const char *const ends[] = { "failed ", "refused " };
+    static const char *const beginnings[] = { "failed ", "refused " };
     size_t at = text->len - 1;
 
-    for (size_t i = 0; i < COUNT_OF(ends); i++) {
-        const char *found = strstr(text->bytes, ends[i]);
-
-        if (found && (size_t)(found - text->bytes) < at) at = (size_t)(found - text->bytes);
+    for (const char *line = text->bytes; line; line = strchr(line, '\n')) {
+        if (*line == '\n') line++;
+        for (size_t i = 0; i < COUNT_OF(beginnings); i++) {
+            if (strncmp(line, beginnings[i], strlen(beginnings[i])) == 0)
+                at = (size_t)(line - text->bytes);
+        }
     }
     return at;
 }
