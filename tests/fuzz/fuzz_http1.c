@@ -9,15 +9,15 @@
  * end. What was sent may look like such a line. */
 static size_t reason_of(const buffer *text)
 {
-    static const char *const beginnings[] = { "failed ", "refused " };
-    size_t at = text->len - 1;
+    static const csgi_str beginnings[] = { CSGI_STR("failed "), CSGI_STR("refused ") };
+    csgi_str rest = { text->bytes, text->len - 1 };
+    size_t at = rest.len;
 
-    for (const char *line = text->bytes; line; line = strchr(line, '\n')) {
-        if (*line == '\n') line++;
+    while (rest.len) {
         for (size_t i = 0; i < COUNT_OF(beginnings); i++) {
-            if (strncmp(line, beginnings[i], strlen(beginnings[i])) == 0)
-                at = (size_t)(line - text->bytes);
+            if (str_starts_with(rest, beginnings[i])) at = (size_t)(rest.ptr - text->bytes);
         }
+        rest = str_slice(rest, str_find_char(rest, '\n') + 1, SIZE_MAX);
     }
     return at;
 }
