@@ -12,6 +12,8 @@ MAKEFLAGS += --no-builtin-rules
 
 SAN      ?=
 BUILD    ?= build$(if $(SAN),/$(SAN))
+# One folder has one name: what an object depends on is noted under it.
+override BUILD := $(subst $(CURDIR)/,,$(BUILD))
 T        ?=
 VERSION  := 0.1.0
 PYTHON   ?= /usr/bin/python3
