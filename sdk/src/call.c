@@ -209,6 +209,7 @@ csgi_status csgi_web_lifespan(void *instance, const csgi_scope *scope, csgi_rece
         if (type != CSGI_LIFESPAN_STARTUP && type != CSGI_LIFESPAN_SHUTDOWN) continue;
         code = run_all(instance, scope,
                        type == CSGI_LIFESPAN_STARTUP ? CSGI_IN_STARTUP : CSGI_IN_SHUTDOWN, &detail);
+        if (code == CSGI_ECANCELED) return code; /* the server has waited long enough */
         answer.event.type = code == CSGI_OK ? CSGI_LIFESPAN_COMPLETE : CSGI_LIFESPAN_FAILED;
         if (code != CSGI_OK) answer.message = (csgi_str){ detail, strlen(detail) };
         if ((sent = send->call(send, &answer.event)) != CSGI_OK) return sent;

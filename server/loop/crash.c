@@ -115,21 +115,45 @@ static bool is_in_guard(const task *victim, const void *address)
     return at < low && at >= low - STACK_GUARD_SIZE;
 }
 
+static const task *running_task(void)
+{
+    return loop_here ? loop_here->tasks.current : NULL;
+}
+
+static void line_write(crash_line *line)
+{
+    ssize_t written;
+
+    if (line->len == sizeof(line->text)) line->len--;
+    line->text[line->len++] = '\n';
+    written = write(STDERR_FILENO, line->text, line->len);
+    (void)written;
+}
+
 static void report(const fatal_signal *fatal, const siginfo_t *info)
 {
-    const task *victim = loop_here ? loop_here->tasks.current : NULL;
+    const task *victim = running_task();
     crash_line line = { .len = 0 };
-    ssize_t written;
 
     line_add_text(&line, "CRITICAL: ");
     if (victim && info->si_code > 0 && is_in_guard(victim, info->si_addr))
         describe_overflow(&line, victim);
     else
         describe_crash(&line, victim, fatal, info);
-    if (line.len == sizeof(line.text)) line.len--;
-    line.text[line.len++] = '\n';
-    written = write(STDERR_FILENO, line.text, line.len);
-    (void)written;
+    line_write(&line);
+}
+
+/* The process ends in an orderly way; but by whose wish? */
+static void on_exit_called(void)
+{
+    const task *caller = running_task();
+    crash_line line = { .len = 0 };
+
+    if (!caller && !step_here) return;
+    line_add_text(&line, "CRITICAL: exit() was called in ");
+    describe_place(&line, caller);
+    line_add_text(&line, ": that ends the whole server; return an error instead");
+    line_write(&line);
 }
 
 /* Whoever handled the signal before does so now: by default, the process dies of it. A fault comes
@@ -185,6 +209,7 @@ csgi_status task_install_crash_report(void)
     /* A second time, the handler would pass the signal on to itself, for ever. */
     if (is_installed) return 0;
     is_installed = true;
+    if (atexit(on_exit_called)) return CSGI_EFAIL;
     action.sa_sigaction = on_fatal_signal;
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < COUNT_OF(fatal_signals); i++) {

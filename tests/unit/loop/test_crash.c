@@ -59,10 +59,23 @@ static csgi_status send_segv(void *arg)
     return 0;
 }
 
+static csgi_status call_exit(void *arg)
+{
+    (void)arg;
+    exit(0);
+}
+
 static void on_due(timer *item)
 {
     (void)item;
     write_astray(NULL);
+}
+
+/* The last exit handler: what a sanitizer would say of a child that ends on a task's stack is not
+ * asked for. */
+static void end_at_once(void)
+{
+    _exit(7);
 }
 
 typedef struct crash_case {
@@ -84,7 +97,7 @@ static void run_child(const crash_case *self)
     /* In place of cmocka's, and of a sanitizer's. */
     signal(SIGSEGV, SIG_DFL);
     signal(SIGABRT, SIG_DFL);
-    if (loop_new(&options, &world) || task_install_crash_report()) _exit(90);
+    if (atexit(end_at_once) || loop_new(&options, &world) || task_install_crash_report()) _exit(90);
     timer_init(&item, on_due);
     if (!self->fn)
         timer_start(world, &item, 1);
@@ -177,6 +190,24 @@ static void a_crash_of_the_servers_own_work_blames_no_plugin(void **state)
     check_case(&own);
 }
 
+static void a_plugin_that_calls_exit_is_named(void **state)
+{
+    static const crash_case ended = { call_exit, STACK_GUARD_AUTO, 0, 0, NULL };
+    pid_t child;
+    int status;
+
+    (void)state;
+    stderr_begin();
+    child = fork();
+    if (child == 0) run_child(&ended);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_string_equal(stderr_end(), "CRITICAL: exit() was called in plugin weather, endpoint "
+                                      "get_weather: that ends the whole server; return an error "
+                                      "instead\n");
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +215,7 @@ int main(void)
         cmocka_unit_test(an_overflow_of_a_plugins_own_stack_size_is_told_as_such),
         cmocka_unit_test(a_crash_names_plugin_endpoint_signal_and_address),
         cmocka_unit_test(an_abort_is_told_as_well),
+        cmocka_unit_test(a_plugin_that_calls_exit_is_named),
         cmocka_unit_test(a_signal_that_was_sent_is_told_and_obeyed),
         cmocka_unit_test(a_crash_of_the_servers_own_work_blames_no_plugin),
     };
