@@ -44,7 +44,11 @@ class Runner:
         return not self.only or self.only in text
 
     def build_folder(self, sanitizer=""):
-        return ROOT / os.environ.get("BUILD_ROOT", "build") / sanitizer
+        return ROOT / self.build_name(sanitizer)
+
+    def build_name(self, sanitizer=""):
+        """The folder as make spells it: what it has no rule for it cannot bring up to date."""
+        return pathlib.Path(os.environ.get("BUILD_ROOT", "build")) / sanitizer
 
     def environment(self, sanitizer="", **more):
         environment = {**os.environ, **SANITIZER_OPTIONS, **more}
@@ -71,7 +75,7 @@ class Runner:
 
     def make(self, targets, sanitizer=""):
         """Builds; a failure comes back as the one result of the stage, else nothing."""
-        san = [f"BUILD={self.build_folder(sanitizer)}", *([f"SAN={sanitizer}"] if sanitizer else [])]
+        san = [f"BUILD={self.build_name(sanitizer)}", *([f"SAN={sanitizer}"] if sanitizer else [])]
         status, output = self.run(["make", "-k", "--no-print-directory", f"-j{self.jobs}", *san,
                                    *targets])
         return [Result("build", FAILED, output)] if status else []
@@ -115,7 +119,7 @@ def unit(runner, sanitizer=""):
             filters[name] = ""
         elif runner.picks(source.read_text()):
             filters[name] = f"*{runner.only}*"
-    folder = runner.build_folder(sanitizer) / "unit"
+    folder = runner.build_name(sanitizer) / "unit"
     everything = not runner.only
     failure = runner.make(["unit-programs"] if everything else [folder / name for name in filters],
                           sanitizer)
@@ -225,7 +229,7 @@ def fuzz(runner):
     why_not = names and why_no_fuzzer(runner)
     if why_not:
         return [Result(name, SKIPPED, why_not) for name in names]
-    failure = runner.make([runner.build_folder("fuzz") / name for name in names], "fuzz") if names else []
+    failure = runner.make([runner.build_name("fuzz") / name for name in names], "fuzz") if names else []
     return failure or runner.each(lambda name: fuzz_one(runner, name), names)
 
 
