@@ -83,7 +83,7 @@ void conn_refuse_late(http1_conn *self);
 
 /* ---- responses ---- */
 
-/* Has the client, who asked whether to send its body, sent some of it or been told to? */
+/* Does the client, who asked whether to send its body, still wait to be told? */
 bool conn_is_waiting_for_continue(const http1_conn *self);
 /* stream_write, with the time limit. */
 csgi_status conn_write(http1_conn *self, const csgi_str *pieces, size_t count);

@@ -238,6 +238,10 @@ void conn_on_body(void *owner, const char *bytes, size_t len)
 {
     http1_conn *self = owner;
 
+    if (self->expects_continue) { /* sent unasked: nobody has waited for it until now */
+        self->expects_continue = false;
+        conn_await_body(self);
+    }
     conn_credit_body(self, len);
     if (!self->exchange) {
         self->discarded += len;

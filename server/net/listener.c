@@ -113,6 +113,15 @@ const address *listener_address(const listener *self)
     return &self->local;
 }
 
+/* Another server may have put its own socket at the path since. */
+static bool has_own_file(const listener *self)
+{
+    struct stat now;
+
+    return lstat(self->local.host, &now) == 0 && now.st_dev == self->device &&
+           now.st_ino == self->inode;
+}
+
 csgi_status listener_start(listener *self, int backlog, accept_fn on_accept, void *arg,
                            buffer *reason)
 {
@@ -121,6 +130,9 @@ csgi_status listener_start(listener *self, int backlog, accept_fn on_accept, voi
     CHECK(!self->listening);
     if (!self->listens_already && listen(self->fd, backlog) != 0)
         return listener_refuse(reason, &self->local, errno);
+    /* Between bind and listen it passes for a stale one: whoever took the path has it. */
+    if (self->owns_file && !has_own_file(self))
+        return listener_refuse(reason, &self->local, EADDRINUSE);
     timer_init(&self->pause, on_pause_due);
     self->on_accept = on_accept;
     self->arg = arg;
@@ -136,13 +148,9 @@ csgi_status listener_start(listener *self, int backlog, accept_fn on_accept, voi
 
 /* ---- closing ---- */
 
-/* Another server may have put its own socket at the path since. */
 static void remove_file(const listener *self)
 {
-    struct stat now;
-
-    if (!self->owns_file || lstat(self->local.host, &now) != 0) return;
-    if (now.st_dev == self->device && now.st_ino == self->inode) unlink(self->local.host);
+    if (self->owns_file && has_own_file(self)) unlink(self->local.host);
 }
 
 static void on_poll_closed(uv_handle_t *poll)

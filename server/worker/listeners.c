@@ -68,23 +68,27 @@ static csgi_status bind_target(listener_set *self, loop *runner, const target *o
                                const target *all, size_t count, buffer *problem)
 {
     uint32_t port = one->found[0].port;
-    size_t before = self->count, mark = problem->len;
+    size_t mark = problem->len;
     csgi_status status = CSGI_OK;
+    bool is_served = false;
 
     for (size_t i = 0; i < one->count; i++) {
         address at = one->found[i];
 
         address_set_port(&at, port);
-        if (port && is_bound(self, &at)) continue;
+        if (port && is_bound(self, &at)) {
+            is_served = true;
+            continue;
+        }
         if (self->count == LISTENERS_MAX) return refuse_more(problem);
         status = listener_bind_tcp(runner, &at, has_ipv4_at(all, count, port),
                                    &self->items[self->count], problem);
-        if (status == CSGI_OK)
-            port = listener_address(self->items[self->count++])->port;
-        else if (status != CSGI_EUNREACH)
-            return status;
+        if (status != CSGI_OK && status != CSGI_EUNREACH) return status;
+        if (status != CSGI_OK) continue;
+        port = listener_address(self->items[self->count++])->port;
+        is_served = true;
     }
-    if (self->count == before && status) return status;
+    if (!is_served && status) return status;
     problem->len = mark;
     return CSGI_OK;
 }

@@ -185,6 +185,7 @@ static void on_signal(void *arg, int signum)
         _exit(EXIT_START_FAILED);
     } else if (again && signum == SIGINT && self->stage < STAGE_CUT) {
         if (self->stage == STAGE_DELAYING) begin_drain(self);
+        if (self->stage == STAGE_CLOSING) return; /* nothing was left to cut */
         log_warning("cutting %zu connections", session_set_count(self->sessions));
         cut_connections(self);
     } else if (again && signum == SIGINT && self->stage == STAGE_CLOSING) {

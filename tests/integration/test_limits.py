@@ -200,6 +200,18 @@ def test_before_100_continue_no_body_is_awaited(slow):
         assert connection.read_response().status == 200
 
 
+def test_the_time_of_a_body_that_is_sent_unasked_begins_with_it(slow):
+    script = Script(sleep(int(SLOW_S * 3000)), READ, REPORT)
+    with slow.connect() as connection:
+        connection.send_request("POST", script.target, [("Content-Length", "5"),
+                                                        ("Expect", "100-continue")])
+        time.sleep(SLOW_S * 2)
+        connection.send("he")
+        time.sleep(SLOW_S / 4)
+        connection.send("llo")
+        assert connection.read_response().status == 200
+
+
 # ---- slow readers ----
 
 
