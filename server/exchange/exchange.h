@@ -87,7 +87,7 @@ struct exchange {
     /* For the access log: set as things become known. */
     csgi_str app_name, endpoint_name, route_pattern;
     uint32_t status;
-    uint64_t body_bytes_sent, began_ms;
+    uint64_t body_bytes_sent;
     uint64_t began_ns; /* on loop_clock_ns; 0: nobody asked */
 
     /* The response. */

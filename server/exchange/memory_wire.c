@@ -153,7 +153,6 @@ static csgi_status set_request(exchange *made, const memory_request *from)
     made->server = from->server ? from->server : &unnamed;
     made->has_body = from->body.len > 0;
     made->features = CSGI_CAN_PATHSEND | CSGI_CAN_ZEROCOPYSEND;
-    made->began_ms = loop_now_ms(made->loop);
     exchange_push_body(made, from->body.ptr, from->body.len);
     if (made->inbox.len != from->body.len) return CSGI_ENOMEM;
     exchange_push_end(made, (csgi_fields){ NULL, 0 });

@@ -78,7 +78,6 @@ static bool begin_exchange(http1_conn *self)
     request->scheme = STR("http");
     request->client = stream_peer(self->stream);
     request->server = stream_local(self->stream);
-    request->began_ms = loop_now_ms(self->loop);
     self->exchange = request;
     self->served++;
     self->client_due_ms = 0;

@@ -6,7 +6,6 @@
 #include "http1/conn_inside.h"
 
 #define DEFAULT_KEEP_ALIVE_MS 75000u
-#define DEFAULT_HEADERS_MS    10000u
 #define DEFAULT_BODY_MS       10000u
 #define DEFAULT_WRITE_MS      60000u
 /* "No limit": 100 years, so that sums do not overflow. */
@@ -73,7 +72,7 @@ void conn_await_head(http1_conn *self, const char *bytes, size_t len)
         at++;
     if (at == len) return;
     self->client_due_ms =
-        loop_now_ms(self->loop) + limit_or(self->options->headers_ms, DEFAULT_HEADERS_MS);
+        loop_now_ms(self->loop) + limit_or(self->options->headers_ms, HTTP1_DEFAULT_HEADERS_MS);
 }
 
 void conn_await_body(http1_conn *self)

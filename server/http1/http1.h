@@ -16,6 +16,9 @@
 
 typedef struct http1_conn http1_conn;
 
+/* What a head may take, and a PROXY header before it, when no option says otherwise. */
+#define HTTP1_DEFAULT_HEADERS_MS 10000u
+
 typedef struct http1_options {
     bool server_header, date_header;
     size_t max_request_line, max_header_size; /* bytes; 0: 8 KiB, 32 KiB */

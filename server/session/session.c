@@ -10,9 +10,6 @@
 #include "session/complaint.h"
 #include "session/proxy_reading.h"
 
-/* As http1's for a request's head. */
-#define DEFAULT_HEADERS_MS 10000u
-
 typedef struct session {
     list_node node;
     session_set *set;
@@ -119,7 +116,7 @@ static csgi_status begin(session *self, stream *accepted)
     uint64_t headers_ms = self->set->http1.headers_ms;
 
     if (!self->set->proxy_protocol) return begin_http1(self, accepted);
-    if (headers_ms == 0) headers_ms = DEFAULT_HEADERS_MS;
+    if (headers_ms == 0) headers_ms = HTTP1_DEFAULT_HEADERS_MS;
     return proxy_reading_new(accepted, headers_ms, &events, self, &self->proxy);
 }
 
