@@ -175,6 +175,7 @@ csgi_status bind_list_choose(bind_list *self, const server_options *options, buf
 
     self->count = 0;
     if (!count) count = find_ways(options, manner = OPTION_FROM_ENVIRONMENT, ways);
+    if (!count) count = find_ways(options, manner = OPTION_FROM_FILE, ways);
     if (!count) return CSGI_OK;
     for (size_t i = 0; i < count; i++)
         option_print_name(ways[i], manner, names[i], sizeof names[i]);

@@ -27,8 +27,9 @@ typedef struct bind_list {
 /* Reads "host:port", "[::]:port", "unix:/path", "unix:/path?mode=660" or "fd://3". source (the
  * option's name) is for the message. CSGI_EINVAL: *problem has a line more. */
 csgi_status bind_spec_parse(bind_spec *self, const char *source, csgi_str text, buffer *problem);
-/* What the options ask for: flags beat the environment as a whole, and among the options of either
- * only one way may be chosen. CSGI_EINVAL: *problem has a line for each mistake. */
+/* What the options ask for: flags beat the environment as a whole, and that the routes file; among
+ * the options of each only one way may be chosen. CSGI_EINVAL: *problem has a line for each
+ * mistake. */
 csgi_status bind_list_choose(bind_list *self, const server_options *options, buffer *problem);
 /* What --host and --port say, or their defaults. */
 void bind_list_default(bind_list *self, const server_options *options);

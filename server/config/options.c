@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The option table, and reading it from arguments and environment. */
+ * The option table, and reading it from arguments, environment and the routes file. */
 #include "config/options.h"
 
 #include <stddef.h>
@@ -25,14 +25,14 @@ const option_entry option_table[] = {
            "listen on this address or name"),
     OPTION("port", "NUMBER", OPTION_NUMBER, port, "8000", 0, 65535,
            "listen on this port; 0 picks a free one and prints it"),
-    OPTION("uds", "PATH", OPTION_TEXT, uds, "", 0, 0, "listen on this Unix socket instead"),
+    OPTION("uds", "PATH", OPTION_PATH, uds, "", 0, 0, "listen on this Unix socket instead"),
     OPTION("fd", "NUMBER", OPTION_NUMBER, fd, "", 3, 65535,
            "listen on this socket, inherited from the parent, instead"),
     OPTION("bind", "WHERE", OPTION_LIST, bind, "", 0, 0,
            "listen on HOST:PORT, unix:PATH or fd://NUMBER; may be repeated"),
     OPTION("backlog", "NUMBER", OPTION_NUMBER, backlog, "2048", 1, 65535,
            "connections that may wait to be accepted"),
-    OPTION("plugin-dir", "DIR", OPTION_TEXT, plugin_dir, "plugins", 0, 0,
+    OPTION("plugin-dir", "DIR", OPTION_PATH, plugin_dir, "plugins", 0, 0,
            "load every .so in this directory, unless files are named"),
     OPTION("insecure-plugins", NULL, OPTION_SWITCH, insecure_plugins, "no", 0, 0,
            "load plugins that others than you and root could have written"),
@@ -128,7 +128,7 @@ static bool parse_switch(csgi_str text, bool *on)
     return false;
 }
 
-static const char *kind_expects(option_kind kind)
+const char *option_expects(option_kind kind)
 {
     switch (kind) {
     case OPTION_SWITCH:
@@ -145,6 +145,8 @@ static const char *kind_expects(option_kind kind)
         return "text or json";
     case OPTION_TRUST:
         return "addresses, networks such as 10.0.0.0/8, unix: or *";
+    case OPTION_PATH:
+        return "a path";
     case OPTION_TEXT:
     case OPTION_LIST:
         break;
@@ -166,6 +168,7 @@ static bool parse_number(const option_entry *entry, csgi_str text, uint64_t *num
     case OPTION_LOG_FORMAT:
         return parse_log_format(text, number);
     case OPTION_TEXT:
+    case OPTION_PATH:
     case OPTION_TRUST:
     case OPTION_SWITCH:
     case OPTION_LIST:
@@ -179,20 +182,18 @@ static bool is_bounded(option_kind kind)
     return kind == OPTION_NUMBER || kind == OPTION_DURATION || kind == OPTION_SIZE;
 }
 
-static csgi_status append_item(option_list *self, const char *source, csgi_str text,
-                               buffer *problem)
+static csgi_status append_item(option_list *self, csgi_str text, buffer *problem)
 {
     if (self->count == OPTION_LIST_MAX) {
-        buffer_printf(problem, "%s: found \"%.*s\", expected at most %u of them\n", source,
-                      STR_ARG(text), OPTION_LIST_MAX);
+        buffer_printf(problem, "found \"%.*s\", expected at most %u of them", STR_ARG(text),
+                      OPTION_LIST_MAX);
         return CSGI_EINVAL;
     }
     self->items[self->count++] = text;
     return CSGI_OK;
 }
 
-static csgi_status set_trust(const char **field, const char *source, const char *text,
-                             buffer *problem)
+static csgi_status set_trust(const char **field, const char *text, buffer *problem)
 {
     trust_list list;
     csgi_str wrong = { NULL, 0 };
@@ -204,29 +205,17 @@ static csgi_status set_trust(const char **field, const char *source, const char 
         *field = text;
         return CSGI_OK;
     }
-    buffer_printf(problem, "%s: found \"%.*s\": %s\n", source, STR_ARG(wrong), why);
+    buffer_printf(problem, "found \"%.*s\": %s", STR_ARG(wrong), why);
     return status;
 }
 
-/* Sets one option from text; source ("--port", "CAPRICORN_PORT") is for the message. */
-static csgi_status set_option(server_options *self, const option_entry *entry, const char *source,
-                              const char *text, buffer *problem)
+static csgi_status set_number(uint64_t *field, const option_entry *entry, const char *text,
+                              buffer *problem)
 {
-    char *field = (char *)self + entry->offset;
     uint64_t number;
 
-    if (entry->kind == OPTION_TEXT && *text) {
-        memcpy(field, &text, sizeof text);
-        return CSGI_OK;
-    }
-    if (entry->kind == OPTION_LIST && *text)
-        return append_item((option_list *)field, source, str_from(text), problem);
-    if (entry->kind == OPTION_TRUST)
-        return set_trust((const char **)(void *)field, source, text, problem);
-    if (entry->kind == OPTION_SWITCH && parse_switch(str_from(text), (bool *)field)) return CSGI_OK;
     if (!parse_number(entry, str_from(text), &number)) {
-        buffer_printf(problem, "%s: found \"%s\", expected %s\n", source, text,
-                      kind_expects(entry->kind));
+        buffer_printf(problem, "found \"%s\", expected %s", text, option_expects(entry->kind));
         return CSGI_EINVAL;
     }
     if (is_bounded(entry->kind) && (number < entry->min || number > entry->max)) {
@@ -234,12 +223,45 @@ static csgi_status set_option(server_options *self, const option_entry *entry, c
                            : entry->kind == OPTION_SIZE   ? " bytes"
                                                           : "";
 
-        buffer_printf(problem, "%s: found \"%s\", expected %llu to %llu%s\n", source, text,
+        buffer_printf(problem, "found \"%s\", expected %llu to %llu%s", text,
                       (unsigned long long)entry->min, (unsigned long long)entry->max, unit);
         return CSGI_EINVAL;
     }
-    memcpy(field, &number, sizeof number);
+    *field = number;
     return CSGI_OK;
+}
+
+/* Sets one option, or one more element of a list. On failure *problem has "found ...". */
+static csgi_status set_value(server_options *self, const option_entry *entry, const char *text,
+                             buffer *problem)
+{
+    void *field = (char *)self + entry->offset;
+    bool is_text = entry->kind == OPTION_TEXT || entry->kind == OPTION_PATH;
+
+    if (is_text && *text) {
+        memcpy(field, &text, sizeof text);
+        return CSGI_OK;
+    }
+    if (entry->kind == OPTION_LIST && *text) return append_item(field, str_from(text), problem);
+    if (entry->kind == OPTION_TRUST) return set_trust(field, text, problem);
+    if (entry->kind == OPTION_SWITCH && parse_switch(str_from(text), field)) return CSGI_OK;
+    return set_number(field, entry, text, problem);
+}
+
+/* Adds a line to *problem: source ("--port", "CAPRICORN_PORT"), and what was found there. */
+static void report_found(const char *source, buffer *found, buffer *problem)
+{
+    if (found->len) buffer_printf(problem, "%s: %.*s\n", source, STR_ARG(buffer_str(found)));
+    buffer_fini(found);
+}
+
+static void set_option(server_options *self, const option_entry *entry, const char *source,
+                       const char *text, buffer *problem)
+{
+    buffer found = { 0 };
+
+    set_value(self, entry, text, &found);
+    report_found(source, &found, problem);
 }
 
 void options_init(server_options *self)
@@ -264,13 +286,18 @@ static void environment_name(const option_entry *entry, char *out, size_t size)
     }
 }
 
+static option_list *list_of(server_options *self, const option_entry *entry)
+{
+    return (option_list *)(void *)((char *)self + entry->offset);
+}
+
 /* Sets a list from text with commas between its elements. */
 static void set_list(server_options *self, const option_entry *entry, const char *source,
                      csgi_str text, buffer *problem)
 {
-    option_list *list = (option_list *)(void *)((char *)self + entry->offset);
+    buffer found = { 0 };
 
-    list->count = 0;
+    list_of(self, entry)->count = 0;
     for (size_t start = 0; start <= text.len;) {
         csgi_str rest = str_slice(text, start, SIZE_MAX);
         csgi_str item = str_slice(rest, 0, str_find_char(rest, ','));
@@ -278,10 +305,11 @@ static void set_list(server_options *self, const option_entry *entry, const char
         start += item.len + 1;
         item = str_trim(item);
         if (item.len == 0)
-            buffer_printf(problem, "%s: found \"%.*s\", expected text between the commas\n", source,
+            buffer_printf(&found, "found \"%.*s\", expected text between the commas",
                           STR_ARG(text));
         else
-            append_item(list, source, item, problem);
+            append_item(list_of(self, entry), item, &found);
+        report_found(source, &found, problem);
     }
 }
 
@@ -324,11 +352,10 @@ static const option_entry *find_option(csgi_str name, bool *negated)
 static void report_unknown(csgi_str name, buffer *problem)
 {
     bool negated = str_starts_with(name, STR("no-"));
-    csgi_str known[64];
+    csgi_str known[OPTION_COUNT_MAX];
     csgi_str nearest;
     size_t count = 0;
 
-    CHECK(option_count <= COUNT_OF(known));
     for (size_t i = 0; i < option_count; i++) {
         if (!negated || option_table[i].kind == OPTION_SWITCH)
             known[count++] = str_from(option_table[i].name);
@@ -346,7 +373,7 @@ static void begin_argument(server_options *self, const option_entry *entry)
     size_t index = (size_t)(entry - option_table);
 
     if (entry->kind == OPTION_LIST && self->sources[index] != OPTION_FROM_ARGUMENTS)
-        ((option_list *)(void *)((char *)self + entry->offset))->count = 0;
+        list_of(self, entry)->count = 0;
     self->sources[index] = OPTION_FROM_ARGUMENTS;
 }
 
@@ -379,7 +406,7 @@ static int read_option(server_options *self, int argc, char **argv, int at, buff
     }
     if (at + 1 == argc) {
         buffer_printf(problem, "%s: a value is missing, expected %s\n", source,
-                      kind_expects(entry->kind));
+                      option_expects(entry->kind));
         return 1;
     }
     set_option(self, entry, source, argv[at + 1], problem);
@@ -421,6 +448,86 @@ csgi_status options_read_arguments(server_options *self, int argc, char **argv,
     return problem->len > before ? CSGI_EINVAL : CSGI_OK;
 }
 
+/* ---- the routes file ---- */
+
+void option_print_key(const option_entry *entry, char *out, size_t size)
+{
+    snprintf(out, size, "%s", entry->name);
+    for (; *out; out++) {
+        if (*out == '-') *out = '_';
+    }
+}
+
+const option_entry *options_find_key(csgi_str key)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        char own[OPTION_NAME_MAX];
+
+        option_print_key(&option_table[i], own, sizeof own);
+        if (str_eq(key, str_from(own))) return &option_table[i];
+    }
+    return NULL;
+}
+
+const option_entry *options_suggest_key(csgi_str key)
+{
+    char own[OPTION_COUNT_MAX][OPTION_NAME_MAX];
+    csgi_str known[OPTION_COUNT_MAX];
+
+    for (size_t i = 0; i < option_count; i++) {
+        option_print_key(&option_table[i], own[i], sizeof own[i]);
+        known[i] = str_from(own[i]);
+    }
+    return options_find_key(suggest_nearest(key, known, option_count));
+}
+
+csgi_status options_set_from_file(server_options *self, const option_entry *entry, const char *text,
+                                  buffer *problem)
+{
+    uint8_t *source = &self->sources[entry - option_table];
+    server_options trial = { 0 };
+    csgi_status status;
+
+    if (*source > OPTION_FROM_FILE) return set_value(&trial, entry, text, problem);
+    if (entry->kind == OPTION_LIST && *source == OPTION_BY_DEFAULT) list_of(self, entry)->count = 0;
+    status = set_value(self, entry, text, problem);
+    if (status == CSGI_OK) *source = OPTION_FROM_FILE;
+    return status;
+}
+
+option_form option_form_of(option_kind kind)
+{
+    static const char *const levels[] = { "debug", "info", "warning", "error", "critical", NULL };
+    static const char *const formats[] = { "text", "json", NULL };
+
+    switch (kind) {
+    case OPTION_SWITCH:
+        return (option_form){ .is_boolean = true };
+    case OPTION_NUMBER:
+        return (option_form){ .is_integer = true };
+    case OPTION_DURATION:
+        return (option_form){ .is_number = true,
+                              .is_string = true,
+                              .pattern = "^([0-9]+(\\.[0-9]{1,3})?[smh]?|[0-9]+ms)$" };
+    case OPTION_SIZE:
+        return (
+            option_form){ .is_integer = true, .is_string = true, .pattern = "^[0-9]+([KMG]iB)?$" };
+    case OPTION_LOG_LEVEL:
+        return (option_form){ .is_string = true, .words = levels };
+    case OPTION_LOG_FORMAT:
+        return (option_form){ .is_string = true, .words = formats };
+    case OPTION_LIST:
+        return (option_form){ .is_list = true, .is_string = true, .pattern = "." };
+    case OPTION_TEXT:
+    case OPTION_PATH:
+    case OPTION_TRUST:
+        break;
+    }
+    return (option_form){ .is_string = true, .pattern = "." };
+}
+
+/* ---- asking ---- */
+
 option_source options_source(const server_options *self, const char *name)
 {
     bool negated;
@@ -434,10 +541,16 @@ void option_print_name(const char *name, option_source source, char *out, size_t
 {
     bool negated;
 
-    if (source == OPTION_FROM_ENVIRONMENT)
+    if (source == OPTION_FROM_ENVIRONMENT) {
         environment_name(find_option(str_from(name), &negated), out, size);
-    else
+    } else if (source == OPTION_FROM_FILE) {
+        char key[OPTION_NAME_MAX];
+
+        option_print_key(find_option(str_from(name), &negated), key, sizeof key);
+        snprintf(out, size, "\"%s\" in the routes file", key);
+    } else {
         snprintf(out, size, "--%s", name);
+    }
 }
 
 csgi_status options_print_help(buffer *out)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The server's options: one table defines each one's flag, environment variable, default, bounds
- * and help. A flag beats the environment beats the default. */
+ * The server's options: one table defines each one's flag, environment variable, key in the routes
+ * file, default, bounds and help. A flag beats the environment beats the file beats the default. */
 #ifndef CAPRICORN_CONFIG_OPTIONS_H
 #define CAPRICORN_CONFIG_OPTIONS_H
 
@@ -11,7 +11,7 @@
 
 #define OPTION_LIST_MAX  32u /* elements of a list */
 #define OPTION_COUNT_MAX 64u
-#define OPTION_NAME_MAX  64u /* bytes of "--name" or "CAPRICORN_NAME", with a NUL */
+#define OPTION_NAME_MAX  80u /* bytes of what option_print_name prints, with a NUL */
 
 /* What an option that may be given several times was given; borrowed. */
 typedef struct option_list {
@@ -22,6 +22,7 @@ typedef struct option_list {
 /* Who said what an option is. */
 typedef enum option_source {
     OPTION_BY_DEFAULT,
+    OPTION_FROM_FILE,
     OPTION_FROM_ENVIRONMENT,
     OPTION_FROM_ARGUMENTS
 } option_source;
@@ -46,6 +47,7 @@ typedef struct server_options {
 
 typedef enum option_kind {
     OPTION_TEXT,
+    OPTION_PATH,   /* a relative one in a file starts at that file's directory */
     OPTION_SWITCH, /* --name and --no-name */
     OPTION_NUMBER,
     OPTION_DURATION, /* "250ms", "2s", "1m"; a plain number is seconds; kept in milliseconds */
@@ -57,7 +59,7 @@ typedef enum option_kind {
 } option_kind;
 
 typedef struct option_entry {
-    const char *name;     /* "log-level": --log-level, CAPRICORN_LOG_LEVEL */
+    const char *name;     /* "log-level": --log-level, CAPRICORN_LOG_LEVEL, "log_level" */
     const char *metavar;  /* in the help; NULL for switches */
     const char *fallback; /* the default, as it would be written; "": none */
     const char *help;
@@ -65,6 +67,13 @@ typedef struct option_entry {
     size_t offset;     /* into server_options */
     uint64_t min, max; /* of numbers, durations (ms) and sizes */
 } option_entry;
+
+/* How the values of a kind are written in JSON. A string is what would stand behind the flag. */
+typedef struct option_form {
+    bool is_boolean, is_integer, is_number, is_string, is_list; /* the types it may have */
+    const char *pattern;      /* of the string, anchored, as in ECMA-262; NULL: any */
+    const char *const *words; /* all that the string may be; NULL at their end. NULL: any */
+} option_form;
 
 extern const option_entry option_table[];
 extern const size_t option_count;
@@ -78,8 +87,27 @@ csgi_status options_read_environment(server_options *self, buffer *problem);
  * ("help", "version"). CSGI_EINVAL: *problem has a sentence a line. */
 csgi_status options_read_arguments(server_options *self, int argc, char **argv,
                                    int *positional_count, const char **asked, buffer *problem);
+
+/* The option whose key in the routes file this is ("limit_body"), or NULL. */
+const option_entry *options_find_key(csgi_str key);
+/* The one that may have been meant, or NULL. */
+const option_entry *options_suggest_key(csgi_str key);
+void option_print_key(const option_entry *entry, char *out, size_t size);
+/* Sets from the text that a routes file has for the option, which is borrowed; that of a list is
+ * one more element. What the environment or the arguments have set stays so, but the text is
+ * checked all the same. CSGI_EINVAL: *problem has "found ..., expected ...", and nothing was
+ * set. */
+csgi_status options_set_from_file(server_options *self, const option_entry *entry, const char *text,
+                                  buffer *problem);
+
+/* How the kind's values stand in JSON. */
+option_form option_form_of(option_kind kind);
+/* "a size such as 64KiB or 1MiB", for messages. */
+const char *option_expects(option_kind kind);
+
+/* Who said what the option of that name is. */
 option_source options_source(const server_options *self, const char *name);
-/* "--log-level" or "CAPRICORN_LOG_LEVEL", for messages. */
+/* "--log-level", "CAPRICORN_LOG_LEVEL" or "\"log_level\" in the routes file", for messages. */
 void option_print_name(const char *name, option_source source, char *out, size_t size);
 /* The help text of all options. */
 csgi_status options_print_help(buffer *out);

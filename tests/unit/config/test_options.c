@@ -169,6 +169,96 @@ static void a_flag_beats_the_environment(void **state)
     unsetenv("CAPRICORN_ACCESS_LOG");
 }
 
+static csgi_status set_from_file(const char *key, const char *text)
+{
+    const option_entry *entry = options_find_key(str_from(key));
+
+    assert_non_null(entry);
+    return options_set_from_file(&options, entry, text, &problem);
+}
+
+static void a_key_of_the_routes_file_is_the_name_with_underscores(void **state)
+{
+    char key[OPTION_NAME_MAX];
+
+    (void)state;
+    assert_string_equal(options_find_key(STR("limit_body"))->name, "limit-body");
+    assert_null(options_find_key(STR("limit-body")));
+    assert_null(options_find_key(STR("no_access_log")));
+    assert_null(options_find_key(STR("")));
+    option_print_key(options_suggest_key(STR("limit-body")), key, sizeof key);
+    assert_string_equal(key, "limit_body");
+    assert_string_equal(options_suggest_key(STR("prot"))->name, "port");
+    assert_null(options_suggest_key(STR("colour_of_the_sky")));
+}
+
+static void the_routes_file_beats_the_default_and_nothing_else(void **state)
+{
+    (void)state;
+    setenv("CAPRICORN_BACKLOG", "7", 1);
+    assert_int_equal(READ("--port=99"), CSGI_OK);
+    assert_int_equal(options_read_environment(&options, &problem), CSGI_OK);
+    unsetenv("CAPRICORN_BACKLOG");
+    assert_int_equal(set_from_file("port", "1"), CSGI_OK);
+    assert_int_equal(set_from_file("backlog", "1"), CSGI_OK);
+    assert_int_equal(set_from_file("limit_body", "2MiB"), CSGI_OK);
+    assert_int_equal(set_from_file("access_log", "false"), CSGI_OK);
+    assert_int_equal(options.port, 99);
+    assert_int_equal(options.backlog, 7);
+    assert_int_equal(options.limit_body, 2097152);
+    assert_false(options.access_log);
+    assert_int_equal(options_source(&options, "port"), OPTION_FROM_ARGUMENTS);
+    assert_int_equal(options_source(&options, "backlog"), OPTION_FROM_ENVIRONMENT);
+    assert_int_equal(options_source(&options, "limit-body"), OPTION_FROM_FILE);
+    assert_int_equal(options_source(&options, "host"), OPTION_BY_DEFAULT);
+}
+
+static void a_wrong_text_in_the_routes_file_is_told_even_when_a_flag_beats_it(void **state)
+{
+    (void)state;
+    assert_int_equal(READ("--port=99"), CSGI_OK);
+    assert_int_equal(set_from_file("port", "65536"), CSGI_EINVAL);
+    assert_problem("found \"65536\", expected 0 to 65535");
+    assert_int_equal(options.port, 99);
+    assert_int_equal(set_from_file("limit_headers", "0"), CSGI_EINVAL);
+    assert_problem("found \"0\", expected 1 to 10000");
+    assert_int_equal(options.limit_headers, 100);
+    assert_int_equal(options_source(&options, "limit-headers"), OPTION_BY_DEFAULT);
+    assert_int_equal(set_from_file("uds", ""), CSGI_EINVAL);
+    assert_problem("found \"\", expected a path");
+    assert_int_equal(set_from_file("forwarded_allow_ips", "x"), CSGI_EINVAL);
+    assert_problem("found \"x\": neither an address, a network (10.0.0.0/8), unix: nor *");
+}
+
+static void each_text_for_a_list_in_the_routes_file_is_one_more_element(void **state)
+{
+    (void)state;
+    options_init(&options);
+    for (unsigned i = 0; i < OPTION_LIST_MAX; i++)
+        assert_int_equal(set_from_file("bind", "unix:/a,b"), CSGI_OK);
+    assert_int_equal(options.bind.count, OPTION_LIST_MAX);
+    assert_true(str_eq(options.bind.items[0], STR("unix:/a,b")));
+    assert_int_equal(set_from_file("bind", "unix:/c"), CSGI_EINVAL);
+    assert_problem("found \"unix:/c\", expected at most 32 of them");
+    assert_int_equal(READ("--bind=unix:/x"), CSGI_OK);
+    assert_int_equal(set_from_file("bind", "unix:/c"), CSGI_OK);
+    assert_int_equal(options.bind.count, 1);
+    assert_true(str_eq(options.bind.items[0], STR("unix:/x")));
+}
+
+static void every_kind_says_how_json_writes_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < option_count; i++) {
+        option_form form = option_form_of(option_table[i].kind);
+
+        assert_true(form.is_boolean || form.is_integer || form.is_string);
+        assert_true(form.is_string || (!form.pattern && !form.words));
+    }
+    assert_string_equal(option_form_of(OPTION_LOG_FORMAT).words[1], "json");
+    assert_null(option_form_of(OPTION_LOG_FORMAT).words[2]);
+}
+
 static void the_help_names_every_option(void **state)
 {
     buffer help = { 0 };
@@ -222,6 +312,11 @@ int main(void)
         cmocka_unit_test(bounds_hold_at_n_and_n_plus_1),
         cmocka_unit_test(a_list_of_proxies_is_checked_as_it_is_read),
         cmocka_unit_test(a_flag_beats_the_environment),
+        cmocka_unit_test(a_key_of_the_routes_file_is_the_name_with_underscores),
+        cmocka_unit_test(the_routes_file_beats_the_default_and_nothing_else),
+        cmocka_unit_test(a_wrong_text_in_the_routes_file_is_told_even_when_a_flag_beats_it),
+        cmocka_unit_test(each_text_for_a_list_in_the_routes_file_is_one_more_element),
+        cmocka_unit_test(every_kind_says_how_json_writes_it),
         cmocka_unit_test(the_help_names_every_option),
         cmocka_unit_test(durations_and_sizes_have_units),
     };
