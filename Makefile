@@ -66,9 +66,10 @@ SERVER_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out server/cli/main.c,$(SERV
 SDK_OBJS    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard sdk/src/*.c))
 UNIT_SRCS   := $(sort $(foreach f,$(FOLDERS) sdk,$(wildcard tests/unit/$(f)/test_*.c)))
 UNIT_TESTS  := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRCS))
-BENCHES     := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+BENCHES     := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-TEST_PLUGINS := $(wildcard tests/integration/plugins/*.c tests/integration/plugins/*.cc)
+TEST_PLUGINS := $(wildcard tests/integration/plugins/*.c tests/integration/plugins/*.cc \
+                           tests/bench/plugins/*.c)
 
 # Folders with sources; those in C++ are left out, with a word, where there is no C++ compiler.
 folders_in   = $(sort $(foreach s,$(wildcard $(1)/*/*.c $(1)/*/*.cc),$(word 2,$(subst /, ,$(s)))))
@@ -122,7 +123,8 @@ PLUGIN_LDFLAGS := -shared -Wl,--version-script=sdk/csgi-plugin.map -Wl,--exclude
                   -Wl,--as-needed $(if $(SAN),,-Wl,-z,defs)
 
 # Who includes the framework is linked with it; the rest must do without.
-WEB_USERS := $(shell grep -ls 'csgi/web\.h' plugins/*/* examples/*/* tests/integration/plugins/*)
+WEB_USERS := $(shell grep -ls 'csgi/web\.h' plugins/*/* examples/*/* \
+                    tests/integration/plugins/* tests/bench/plugins/*)
 
 # $(call plugin_rule,FILE.so,SOURCES,NEIGHBOURS): one rule that links the sources to a plugin.
 define plugin_rule
@@ -176,7 +178,7 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libcapricorn.a $(BUILD)/libcsgi_we
 	$(Q)$(CC) -std=gnu11 $(COMMON) -fsanitize=fuzzer -MMD -MP $(CPPFLAGS_ALL) -Isdk/src -o $@ $< \
 	    $(BUILD)/libcapricorn.a $(BUILD)/libcsgi_web.a $(LIBS) -lm
 
-# ---- benchmarks: each tests/bench/bench_NAME.c ----
+# ---- benchmarks: each tests/bench/NAME.c is a program ----
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libcapricorn.a
 	@mkdir -p $(@D)
@@ -195,7 +197,7 @@ C_FILES  = $(shell find server sdk plugins examples tests -name '*.[ch]' -o -nam
 CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
 
 .PHONY: help run deps test test-unit test-integration test-abi asan tsan fuzz-smoke lint lint-tidy fmt \
-        chroot-check bench install clean
+        chroot-check bench bench-programs bench-instructions install clean
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 20
 
@@ -236,8 +238,14 @@ lint: ## arrows, lengths, documentation, layout
 lint-tidy: ## clang-tidy (slow)
 	@$(TESTS) tidy
 
-bench: $(BENCHES) ## build and run the benchmarks
-	@for b in $(BENCHES); do echo "== $$b"; $$b || exit 1; done
+BENCH = CAPRICORN_BUILD='$(BUILD)' PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench
+bench-programs: server plugins $(TEST_SOS) $(BENCHES)
+
+bench: bench-programs ## build and run the benchmarks
+	@$(BUILD)/bench/bench_tasks
+
+bench-instructions: bench-programs ## instructions a request takes, by valgrind (BENCH_ARGS='--functions 30 plain')
+	@$(BENCH)/instructions.py $(BENCH_ARGS)
 
 fmt: ## lay out the C sources with clang-format 14; write generated parts of the documents
 	@$(CLANG_FORMAT) --version | grep -q 'version 14\.' || \

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""How many instructions a request takes in the server, by valgrind: a number that repeats on a busy
+machine, for seeing what a change has gained or lost. The kernel's part is not in it.
+
+    python3 tests/bench/instructions.py [--requests 2000] [--functions 25] [plain plain_web weather]
+"""
+
+import argparse
+import http.client
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from peers import capricorn
+from processes import SERVER_CPU, Started, free_port, upstream
+
+WARM_UP = 500
+
+
+def ask(port, path, count):
+    """So many requests, one after the other, on one connection."""
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    for _ in range(count):
+        client.request("GET", path)
+        answer = client.getresponse()
+        answer.read()
+        assert answer.status == 200, answer.status
+    client.close()
+
+
+def control(server, *what):
+    subprocess.run(["callgrind_control", *what, str(server.pid)], check=True, timeout=60,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def annotate(profile, functions, total):
+    """The dearest functions, each with its own instructions; not those that were running all the
+    time, to which the tool gives everything."""
+    text = subprocess.run(["callgrind_annotate", "--auto=no", "--threshold=100", str(profile)],
+                          check=True, capture_output=True, text=True).stdout
+    lines = re.findall(r"^\s*([\d,]+) \([\s\d.]+%\)\s+(.*)$", text, re.M)
+    rows = [(int(count.replace(",", "")), re.sub(r"^\S*/|\s*\[.*$", "", name))
+            for count, name in lines if int(count.replace(",", "")) < 0.9 * total]
+    return rows[:functions]
+
+
+def count(plugin, asked, functions=0):
+    """The instructions of one request, and of the dearest functions in it."""
+    with tempfile.TemporaryDirectory(prefix="capricorn-bench-") as folder, upstream() as source:
+        port = free_port()
+        one = capricorn(plugin, port, Path(folder), source.port)
+        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/profile",
+                   "--log-file=/dev/null", *one.command]
+        path = one.path
+        with Started(command, SERVER_CPU, environment=one.environment) as server:
+            server.wait_until_it_answers(port, path, timeout=60)
+            ask(port, path, WARM_UP)
+            control(server, "--zero")
+            ask(port, path, asked)
+            control(server, "--dump=requests")
+        profile = next(file for file in sorted(Path(folder).glob("profile*"))
+                       if "requests" in file.read_text(errors="replace")[:2000])
+        total = int(re.search(r"^(?:totals|summary): (\d+)", profile.read_text(), re.M).group(1))
+        rows = [(own / asked, name) for own, name in annotate(profile, functions, total)]
+    return total / asked, rows
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--requests", type=int, default=2000)
+    options.add_argument("--functions", type=int, default=0, help="show the dearest so many")
+    options.add_argument("--json", action="store_true")
+    options.add_argument("plugins", nargs="*", default=["plain", "plain_web", "weather"])
+    asked = options.parse_args()
+    if not shutil.which("valgrind"):
+        print("valgrind is not installed: apt-get install valgrind")
+        return 0
+    found = {}
+    for plugin in asked.plugins:
+        found[plugin], rows = count(plugin, asked.requests, asked.functions)
+        if not asked.json:
+            print(f"{plugin}: {found[plugin]:.0f} instructions a request")
+        for own, name in rows:
+            print(f"  {own:7.0f}  {name}")
+    if asked.json:
+        print(json.dumps(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

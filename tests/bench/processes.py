@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""Processes under measurement: started on a processor of their own, ended on every way out, and
+what they have used of processor and memory."""
+
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("CAPRICORN_BUILD", "build")
+PROCESSORS = sorted(os.sched_getaffinity(0))
+# The servers have one processor, whatever loads them another.
+SERVER_CPU, LOAD_CPU = PROCESSORS[-1], PROCESSORS[0]
+PRIORITY = -15
+
+
+def raise_file_limit():
+    """Connections are descriptors; every process started here inherits it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def prefix(cpu):
+    """What a command is started by: on this processor, ahead of others if that is allowed, and
+    ended with us whatever way we end."""
+    nice = ["nice", "-n", str(PRIORITY)] if os.geteuid() == 0 else []
+    return ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(cpu), *nice]
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def answers(port, path="/", timeout=10):
+    """Is the server there, and does it say 200? The answer's bytes, or nothing."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout) as client:
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"
+                           .encode())
+            heard = b""
+            while b"\r\n\r\n" not in heard:
+                piece = client.recv(65536)
+                if not piece:
+                    break
+                heard += piece
+            return heard if heard.startswith(b"HTTP/1.1 200") else b""
+    except OSError:
+        return b""
+
+
+class Started:
+    """A process with its children; its output goes to a file."""
+
+    def __init__(self, command, cpu=SERVER_CPU, cwd=None, environment=None, start_new_session=True):
+        self.output = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [*prefix(cpu), *map(str, command)], stdin=subprocess.DEVNULL, stdout=self.output,
+            stderr=subprocess.STDOUT, cwd=cwd, env={**os.environ, **(environment or {})},
+            start_new_session=start_new_session)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def said(self):
+        self.output.flush()
+        return os.pread(self.output.fileno(), 1 << 20, 0).decode(errors="replace")
+
+    def wait_until_it_answers(self, port, path="/", timeout=20, pause=0.02):
+        end = time.monotonic() + timeout
+        while not answers(port, path):
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"{self.process.args}: no 200 from {path}; it said:\n"
+                                   f"{self.said()[-2000:]}")
+            time.sleep(pause)
+        return self
+
+    def tree(self):
+        """The process and all below it."""
+        found, waiting = [], [self.pid]
+        while waiting:
+            pid = waiting.pop()
+            found.append(pid)
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                waiting += map(int, read(children).split())
+        return found
+
+    def cpu_seconds(self):
+        """User and system time of all its threads: the scheduler's own nanoseconds."""
+        return sum(int((read(file) or "0").split()[0]) for pid in self.tree()
+                   for file in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+    def memory_kib(self):
+        """Its proportional share of memory, and its page tables."""
+        return sum(number(f"/proc/{pid}/smaps_rollup", r"^Pss:\s+(\d+)") +
+                   number(f"/proc/{pid}/status", r"^VmPTE:\s+(\d+)") for pid in self.tree())
+
+    def stop(self):
+        for wanted in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self.pid, wanted)  # the children too: a session of its own
+            except ProcessLookupError:
+                pass
+            try:
+                self.process.wait(5)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.output.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def read(path):
+    """A file of /proc; nothing if its process has ended meanwhile."""
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
+
+
+def number(path, pattern):
+    found = re.search(pattern, read(path), re.M)
+    return int(found.group(1)) if found else 0
+
+
+class Floor(Started):
+    """tests/bench/floor.c: as a server to compare with, or as the upstream."""
+
+    def __init__(self, cpu, body="Hello, world!", delay_ms=0):
+        self.port = free_port()
+        super().__init__([BUILD / "bench/floor", self.port, body, delay_ms], cpu)
+        self.wait_until_it_answers(self.port)
+
+
+def upstream(delay_ms=0):
+    """What the weather is asked of, on the load's processor."""
+    return Floor(LOAD_CPU, '{"city":"London","temp_c":21.5}', delay_ms)
