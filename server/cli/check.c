@@ -9,22 +9,13 @@
 #include "worker/probe.h"
 #include "worker/worker.h"
 
-static const command_help help = {
-    .name = "check",
-    .usage = "Usage: capricorn check [--insecure-plugins] FILE.so ...\n\n"
-             "Says of each file whether it would load, and exactly why not: looks at its bytes, "
-             "then, in\n"
-             "a child process, loads it, asks for its descriptor and makes an instance with the\n"
-             "configuration beside it (NAME.json).\n"
-             "Exit status: 0 all would load, 1 one would not, 2 wrong usage.\n",
-};
-
-int command_check(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     server_options options;
     int file_count, exit_status, failures = 0;
 
-    if (!read_options(&help, argc, argv, &options, &file_count, &exit_status)) return exit_status;
+    if (!read_options(&check_command, argc, argv, &options, &file_count, &exit_status))
+        return exit_status;
     if (file_count == 0) {
         fputs("no file is named; \"capricorn check --help\" says more.\n", stderr);
         return EXIT_USAGE;
@@ -40,3 +31,16 @@ int command_check(int argc, char **argv)
     }
     return failures ? EXIT_WOULD_NOT_LOAD : EXIT_SERVED;
 }
+
+const command check_command = {
+    .name = "check",
+    .summary = "say whether plugin files would load, and exactly why not",
+    .synopsis = "[OPTION ...] FILE.so ...",
+    .about = "Says of each file whether it would load, and exactly why not: looks at its bytes, "
+             "then, in a child process, loads it, asks for its descriptor and makes an instance "
+             "with the configuration beside it (NAME.json).\n"
+             "\n"
+             "Exit status: 0 all would load, 1 one would not, 2 wrong usage.",
+    .uses = OPTION_OF_CHECK,
+    .run = run,
+};

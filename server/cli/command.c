@@ -8,30 +8,61 @@
 #include "base/str.h"
 #include "worker/worker.h"
 
+#define HELP_WIDTH 90u
+
 void print_version(void)
 {
     printf("capricorn %s (CSGI %u.%u)\n", CAPRICORN_VERSION, CSGI_ABI_MAJOR, CSGI_ABI_MINOR);
 }
 
-static void print_help(const command_help *help)
+/* In lines of at most HELP_WIDTH columns; the text's own line ends stay. */
+static void print_text_wrapped(csgi_str text, buffer *out)
+{
+    size_t column = 0;
+
+    while (text.len) {
+        size_t word = 0;
+
+        while (word < text.len && text.ptr[word] != ' ' && text.ptr[word] != '\n')
+            word++;
+        if (column && column + 1 + word > HELP_WIDTH) {
+            buffer_append(out, "\n", 1);
+            column = 0;
+        }
+        if (column && word) buffer_append(out, " ", 1);
+        buffer_append(out, text.ptr, word);
+        column += word + (column > 0);
+        if (word < text.len && text.ptr[word] == '\n') {
+            buffer_append(out, "\n", 1);
+            column = 0;
+        }
+        text = str_slice(text, word + 1, SIZE_MAX);
+    }
+    buffer_append(out, "\n", 1);
+}
+
+static void print_help(const command *it)
 {
     buffer text = { 0 };
 
-    fputs(help->usage, stdout);
-    if (help->lists_options && options_print_help(&text) == CSGI_OK)
-        printf("\nOptions (a flag beats the environment beats the default):\n%.*s",
+    print_text_wrapped(str_from(it->about), &text);
+    printf("Usage: capricorn %s %s\n\n%.*s", it->name, it->synopsis, STR_ARG(buffer_str(&text)));
+    text.len = 0;
+    if (it->uses && options_print_help(it->uses, &text) == CSGI_OK)
+        printf("\nEvery option can be set in the environment too, by the name in brackets. A flag "
+               "beats the\nenvironment beats the default.\n%.*s",
                STR_ARG(buffer_str(&text)));
     buffer_fini(&text);
 }
 
-void tell_mistakes(const command_help *help, buffer *problem)
+void tell_mistakes(const command *it, buffer *problem)
 {
     fprintf(stderr, "%.*s\"capricorn %s --help\" says more.\n", STR_ARG(buffer_str(problem)),
-            help->name);
+            it->name);
     buffer_fini(problem);
 }
 
-bool read_options(const command_help *help, int argc, char **argv, server_options *options,
+bool read_options(const command *it, int argc, char **argv, server_options *options,
                   int *file_count, int *exit_status)
 {
     buffer problem = { 0 };
@@ -40,15 +71,15 @@ bool read_options(const command_help *help, int argc, char **argv, server_option
 
     options_init(options);
     is_wrong = options_read_environment(options, &problem) != CSGI_OK;
-    is_wrong |=
-        options_read_arguments(options, argc, argv, file_count, &asked, &problem) != CSGI_OK;
+    is_wrong |= options_read_arguments(options, it->uses, argc, argv, file_count, &asked,
+                                       &problem) != CSGI_OK;
     *exit_status = asked ? EXIT_SERVED : EXIT_USAGE;
     if (asked && strcmp(asked, "version") == 0) {
         print_version();
     } else if (asked) {
-        print_help(help);
+        print_help(it);
     } else if (is_wrong) {
-        tell_mistakes(help, &problem);
+        tell_mistakes(it, &problem);
     }
     buffer_fini(&problem);
     return !asked && !is_wrong;

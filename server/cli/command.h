@@ -6,23 +6,30 @@
 
 #include "config/options.h"
 
-/* capricorn run; capricorn check. */
-int command_run(int argc, char **argv);
-int command_check(int argc, char **argv);
+typedef struct command {
+    const char *name;
+    const char *summary;  /* a phrase */
+    const char *synopsis; /* "[OPTION ...] FILE.so ..."; further forms on lines of their own */
+    const char *about;    /* paragraphs of --help, with an empty line between them */
+    option_use uses;      /* whose options it has; 0: none of the table */
+    int (*run)(int argc, char **argv);
+} command;
 
-typedef struct command_help {
-    const char *name, *usage;
-    bool lists_options; /* --help ends with the server's options */
-} command_help;
+/* Each in the file of its name. */
+extern const command run_command, check_command;
+
+/* All of them, as --help lists them. */
+extern const command *const command_table[];
+extern const size_t command_count;
 
 /* "capricorn 0.1.0 (CSGI 1.0)". */
 void print_version(void);
 /* Prints the mistakes in the options, a line each, and frees their text. */
-void tell_mistakes(const command_help *help, buffer *problem);
+void tell_mistakes(const command *it, buffer *problem);
 /* Sets the options from the environment and the arguments, whose files are moved to the front of
  * argv and counted. False: the command ends here, with *exit_status; --help and --version are
  * answered, mistakes are told on standard error. */
-bool read_options(const command_help *help, int argc, char **argv, server_options *options,
+bool read_options(const command *it, int argc, char **argv, server_options *options,
                   int *file_count, int *exit_status);
 
 #endif

@@ -13,13 +13,7 @@
 #include "base/suggest.h"
 #include "worker/worker.h"
 
-static const struct {
-    const char *name, *summary;
-    int (*run)(int argc, char **argv);
-} commands[] = {
-    { "run", "serve plugins", command_run },
-    { "check", "say whether plugin files would load, and exactly why not", command_check },
-};
+#define COMMAND_COUNT_MAX 16u
 
 static void print_commands(FILE *to)
 {
@@ -27,19 +21,20 @@ static void print_commands(FILE *to)
           "Serves C applications, loaded from .so plugins, over HTTP.\n\n"
           "Commands:\n",
           to);
-    for (size_t i = 0; i < COUNT_OF(commands); i++)
-        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    for (size_t i = 0; i < command_count; i++)
+        fprintf(to, "  %-10s %s\n", command_table[i]->name, command_table[i]->summary);
     fputs("\n\"capricorn COMMAND --help\" says more; \"capricorn --version\" prints the version.\n",
           to);
 }
 
 static int report_unknown(const char *name)
 {
-    csgi_str known[COUNT_OF(commands)], nearest;
+    csgi_str known[COMMAND_COUNT_MAX], nearest;
 
-    for (size_t i = 0; i < COUNT_OF(commands); i++)
-        known[i] = str_from(commands[i].name);
-    nearest = suggest_nearest(str_from(name), known, COUNT_OF(commands));
+    CHECK(command_count <= COMMAND_COUNT_MAX);
+    for (size_t i = 0; i < command_count; i++)
+        known[i] = str_from(command_table[i]->name);
+    nearest = suggest_nearest(str_from(name), known, command_count);
     fprintf(stderr, "capricorn: there is no command \"%s\"", name);
     if (nearest.len)
         fprintf(stderr, " (did you mean \"%.*s\"?)", STR_ARG(nearest));
@@ -68,8 +63,9 @@ int main(int argc, char **argv)
         perror("capricorn: cannot open /dev/null");
         return EXIT_START_FAILED;
     }
-    for (size_t i = 0; i < COUNT_OF(commands); i++) {
-        if (strcmp(name, commands[i].name) == 0) return commands[i].run(argc - 2, argv + 2);
+    for (size_t i = 0; i < command_count; i++) {
+        if (strcmp(name, command_table[i]->name) == 0)
+            return command_table[i]->run(argc - 2, argv + 2);
     }
     if (strcmp(name, "--version") == 0) {
         print_version();

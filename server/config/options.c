@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The option table, and reading it from arguments, environment and the routes file. */
+ * Reading the options of the table from arguments, environment and the routes file. */
 #include "config/options.h"
 
 #include <stddef.h>
@@ -12,79 +12,6 @@
 #include "base/suggest.h"
 #include "config/trust.h"
 #include "config/units.h"
-
-#define OPTION(name, metavar, kind, field, fallback, min, max, help)                   \
-    {                                                                                  \
-        name, metavar, fallback, help, kind, offsetof(server_options, field), min, max \
-    }
-#define HELP_COLUMN 26 /* where the help text begins; a longer name has a line of its own */
-#define YEAR_MS     (UINT64_C(365) * 86400 * 1000)
-
-const option_entry option_table[] = {
-    OPTION("host", "ADDRESS", OPTION_TEXT, host, "127.0.0.1", 0, 0,
-           "listen on this address or name"),
-    OPTION("port", "NUMBER", OPTION_NUMBER, port, "8000", 0, 65535,
-           "listen on this port; 0 picks a free one and prints it"),
-    OPTION("uds", "PATH", OPTION_PATH, uds, "", 0, 0, "listen on this Unix socket instead"),
-    OPTION("fd", "NUMBER", OPTION_NUMBER, fd, "", 3, 65535,
-           "listen on this socket, inherited from the parent, instead"),
-    OPTION("bind", "WHERE", OPTION_LIST, bind, "", 0, 0,
-           "listen on HOST:PORT, unix:PATH or fd://NUMBER; may be repeated"),
-    OPTION("backlog", "NUMBER", OPTION_NUMBER, backlog, "2048", 1, 65535,
-           "connections that may wait to be accepted"),
-    OPTION("plugin-dir", "DIR", OPTION_PATH, plugin_dir, "plugins", 0, 0,
-           "load every .so in this directory, unless files are named"),
-    OPTION("insecure-plugins", NULL, OPTION_SWITCH, insecure_plugins, "no", 0, 0,
-           "load plugins that others than you and root could have written"),
-    OPTION("log-level", "LEVEL", OPTION_LOG_LEVEL, log_level, "info", 0, 0,
-           "debug, info, warning, error or critical"),
-    OPTION("access-log", NULL, OPTION_SWITCH, access_log, "yes", 0, 0,
-           "write a line for each request to standard output"),
-    OPTION("access-log-format", "FORMAT", OPTION_TEXT, access_log_format, "", 0, 0,
-           "of these lines, in gunicorn's atoms: '%(h)s %(r)s %(s)s %(D)s'"),
-    OPTION("log-format", "FORMAT", OPTION_LOG_FORMAT, log_format, "text", 0, 0,
-           "text or json, of both logs"),
-    OPTION("proxy-headers", NULL, OPTION_SWITCH, proxy_headers, "yes", 0, 0,
-           "believe trusted proxies who the client is: X-Forwarded-*, Forwarded"),
-    OPTION("proxy-protocol", NULL, OPTION_SWITCH, proxy_protocol, "no", 0, 0,
-           "expect a PROXY header (v1 or v2) at the start of every connection"),
-    OPTION("forwarded-allow-ips", "LIST", OPTION_TRUST, forwarded_allow_ips, "127.0.0.1", 0, 0,
-           "the trusted proxies: addresses, networks, unix:, or * for everyone"),
-    OPTION("limit-concurrency", "NUMBER", OPTION_NUMBER, limit_concurrency, "0", 0, UINT32_MAX,
-           "requests at once; more are answered 503; 0: no limit"),
-    OPTION("limit-request-line", "SIZE", OPTION_SIZE, limit_request_line, "8KiB", 1, 16777216,
-           "answer a longer request line with 414"),
-    OPTION("limit-headers", "NUMBER", OPTION_NUMBER, limit_headers, "100", 1, 10000,
-           "answer a request with more header fields with 431"),
-    OPTION("limit-header-size", "SIZE", OPTION_SIZE, limit_header_size, "32KiB", 1, 16777216,
-           "answer header lines that are larger together with 431"),
-    OPTION("limit-body", "SIZE", OPTION_SIZE, limit_body, "16MiB", 0, INT64_MAX,
-           "answer a larger request body with 413; 0: no limit"),
-    OPTION("limit-requests-per-connection", "NUMBER", OPTION_NUMBER, limit_requests_per_connection,
-           "0", 0, UINT32_MAX, "close a connection after so many; 0: no limit"),
-    OPTION("stack-size", "SIZE", OPTION_SIZE, stack_size, "256KiB", 65536, 67108864,
-           "of each task, unless its plugin says otherwise; committed as touched"),
-    OPTION("stall-threshold", "DURATION", OPTION_DURATION, stall_threshold_ms, "100ms", 0, YEAR_MS,
-           "name the endpoint that holds the loop for longer; 0: never"),
-    OPTION("timeout-keep-alive", "DURATION", OPTION_DURATION, timeout_keep_alive_ms, "75s", 1,
-           YEAR_MS, "close a connection that is idle for longer"),
-    OPTION("timeout-headers", "DURATION", OPTION_DURATION, timeout_headers_ms, "10s", 0, YEAR_MS,
-           "answer a request head that takes longer with 408; 0: no limit"),
-    OPTION("timeout-body", "DURATION", OPTION_DURATION, timeout_body_ms, "10s", 0, YEAR_MS,
-           "answer a body that is so far behind 1 KiB/s with 408; 0: no limit"),
-    OPTION("timeout-write", "DURATION", OPTION_DURATION, timeout_write_ms, "60s", 0, YEAR_MS,
-           "cut a client that takes nothing of its response; 0: no limit"),
-    OPTION("timeout-startup", "DURATION", OPTION_DURATION, timeout_startup_ms, "30s", 1, YEAR_MS,
-           "a plugin whose start-up takes longer has failed"),
-    OPTION("timeout-graceful-shutdown", "DURATION", OPTION_DURATION, timeout_graceful_shutdown_ms,
-           "30s", 0, YEAR_MS, "what running requests are given to end when the server stops"),
-    OPTION("drain-delay", "DURATION", OPTION_DURATION, drain_delay_ms, "0", 0, YEAR_MS,
-           "go on accepting for so long when told to stop: balancers look away"),
-};
-const size_t option_count = sizeof option_table / sizeof option_table[0];
-
-_Static_assert(sizeof option_table / sizeof option_table[0] <= OPTION_COUNT_MAX,
-               "server_options.sources has room for each");
 
 static bool parse_log_level(csgi_str text, uint64_t *level)
 {
@@ -349,7 +276,7 @@ static const option_entry *find_option(csgi_str name, bool *negated)
     return NULL;
 }
 
-static void report_unknown(csgi_str name, buffer *problem)
+static void report_unknown(csgi_str name, option_use command, buffer *problem)
 {
     bool negated = str_starts_with(name, STR("no-"));
     csgi_str known[OPTION_COUNT_MAX];
@@ -357,6 +284,7 @@ static void report_unknown(csgi_str name, buffer *problem)
     size_t count = 0;
 
     for (size_t i = 0; i < option_count; i++) {
+        if (!option_is_of(&option_table[i], command)) continue;
         if (!negated || option_table[i].kind == OPTION_SWITCH)
             known[count++] = str_from(option_table[i].name);
     }
@@ -377,45 +305,56 @@ static void begin_argument(server_options *self, const option_entry *entry)
     self->sources[index] = OPTION_FROM_ARGUMENTS;
 }
 
+typedef struct argument_list {
+    server_options *options;
+    option_use command;
+    char **argv;
+    int argc;
+    buffer *problem;
+} argument_list;
+
 /* Reads the option at argv[at]; returns how many arguments it took. */
-static int read_option(server_options *self, int argc, char **argv, int at, buffer *problem)
+static int read_option(const argument_list *self, int at)
 {
-    csgi_str argument = str_from(argv[at] + 2);
+    csgi_str argument = str_from(self->argv[at] + 2);
     size_t equals = str_find_char(argument, '=');
+    bool has_value = equals < argument.len, negated;
     csgi_str name = str_slice(argument, 0, equals);
-    bool negated;
     const option_entry *entry = find_option(name, &negated);
-    char source[80];
+    const char *value;
+    char source[OPTION_NAME_MAX];
 
     if (!entry) {
-        report_unknown(name, problem);
+        report_unknown(name, self->command, self->problem);
         return 1;
     }
     snprintf(source, sizeof source, "--%.*s", STR_ARG(name));
-    begin_argument(self, entry);
+    if (!option_is_of(entry, self->command)) {
+        buffer_printf(self->problem, "%s: this command has no such option; capricorn run has\n",
+                      source);
+        return has_value || entry->kind == OPTION_SWITCH ? 1 : 2;
+    }
+    begin_argument(self->options, entry);
     if (entry->kind == OPTION_SWITCH) {
-        if (equals < argument.len)
-            buffer_printf(problem, "%s: takes no value\n", source);
+        if (has_value)
+            buffer_printf(self->problem, "%s: takes no value\n", source);
         else
-            set_option(self, entry, source, negated ? "no" : "yes", problem);
+            set_option(self->options, entry, source, negated ? "no" : "yes", self->problem);
         return 1;
     }
-    if (equals < argument.len) {
-        set_option(self, entry, source, argument.ptr + equals + 1, problem);
-        return 1;
-    }
-    if (at + 1 == argc) {
-        buffer_printf(problem, "%s: a value is missing, expected %s\n", source,
+    value = has_value ? argument.ptr + equals + 1 : at + 1 < self->argc ? self->argv[at + 1] : NULL;
+    if (value)
+        set_option(self->options, entry, source, value, self->problem);
+    else
+        buffer_printf(self->problem, "%s: a value is missing, expected %s\n", source,
                       option_expects(entry->kind));
-        return 1;
-    }
-    set_option(self, entry, source, argv[at + 1], problem);
-    return 2;
+    return has_value ? 1 : 2;
 }
 
-csgi_status options_read_arguments(server_options *self, int argc, char **argv,
+csgi_status options_read_arguments(server_options *self, option_use command, int argc, char **argv,
                                    int *positional_count, const char **asked, buffer *problem)
 {
+    const argument_list list = { self, command, argv, argc, problem };
     size_t before = problem->len;
     int positionals = 0, at = 0;
     bool only_positionals = false;
@@ -441,7 +380,7 @@ csgi_status options_read_arguments(server_options *self, int argc, char **argv,
                           argument);
             at++;
         } else {
-            at += read_option(self, argc, argv, at, problem);
+            at += read_option(&list, at);
         }
     }
     *positional_count = positionals;
@@ -551,26 +490,4 @@ void option_print_name(const char *name, option_source source, char *out, size_t
     } else {
         snprintf(out, size, "--%s", name);
     }
-}
-
-csgi_status options_print_help(buffer *out)
-{
-    for (size_t i = 0; i < option_count; i++) {
-        const option_entry *entry = &option_table[i];
-        char left[64], variable[64];
-
-        environment_name(entry, variable, sizeof variable);
-        if (entry->kind == OPTION_SWITCH)
-            snprintf(left, sizeof left, "--%s / --no-%s", entry->name, entry->name);
-        else
-            snprintf(left, sizeof left, "--%s %s", entry->name, entry->metavar);
-        if (strlen(left) > HELP_COLUMN) {
-            buffer_printf(out, "  %s\n", left);
-            left[0] = 0;
-        }
-        buffer_printf(out, "  %-*s %s\n", HELP_COLUMN, left, entry->help);
-        buffer_printf(out, "  %-*s [default: %s; %s]\n", HELP_COLUMN, "",
-                      *entry->fallback ? entry->fallback : "none", variable);
-    }
-    return out->bytes ? CSGI_OK : CSGI_ENOMEM;
 }

@@ -58,12 +58,34 @@ typedef enum option_kind {
     OPTION_LIST   /* --name once for each element; commas between them in the environment */
 } option_kind;
 
+/* What an option is about; the table is in this order. */
+typedef enum option_group {
+    OPTIONS_LISTEN,
+    OPTIONS_PLUGINS,
+    OPTIONS_LOGS,
+    OPTIONS_PROXIES,
+    OPTIONS_LIMITS,
+    OPTIONS_TIMEOUTS
+} option_group;
+
+/* The commands that have options; a mask. */
+typedef enum option_use {
+    OPTION_OF_RUN = 1,
+    OPTION_OF_CHECK = 2,
+    OPTION_OF_ROUTES = 4,
+    OPTION_OF_CALL = 8,
+    OPTION_OF_HEALTH = 16
+} option_use;
+
 typedef struct option_entry {
     const char *name;     /* "log-level": --log-level, CAPRICORN_LOG_LEVEL, "log_level" */
     const char *metavar;  /* in the help; NULL for switches */
     const char *fallback; /* the default, as it would be written; "": none */
-    const char *help;
+    const char *help;     /* a phrase, in one line */
+    const char *more;     /* sentences for the reference; NULL: nothing more */
+    option_group group;
     option_kind kind;
+    unsigned also;     /* which commands have it beside run: option_use */
     size_t offset;     /* into server_options */
     uint64_t min, max; /* of numbers, durations (ms) and sizes */
 } option_entry;
@@ -78,14 +100,23 @@ typedef struct option_form {
 extern const option_entry option_table[];
 extern const size_t option_count;
 
+/* "Listening". */
+const char *option_group_title(option_group group);
+/* Does the command have it? */
+static inline bool option_is_of(const option_entry *entry, option_use command)
+{
+    return command == OPTION_OF_RUN || (entry->also & command);
+}
+
 /* Sets every option to its default. */
 void options_init(server_options *self);
 /* Sets from CAPRICORN_* of the environment. CSGI_EINVAL: *problem has a sentence a line. */
 csgi_status options_read_environment(server_options *self, buffer *problem);
-/* Sets from the arguments (argv[0] is the first one); what is no option is moved, in order, to the
- * front of argv and counted. Texts are borrowed from argv. --help, --version: reported as *asked
+/* Sets the command's options from the arguments (argv[0] is the first one); what is no option is
+ * moved, in order, to the front of argv and counted. Texts are borrowed from argv. --help,
+ * --version: reported as *asked
  * ("help", "version"). CSGI_EINVAL: *problem has a sentence a line. */
-csgi_status options_read_arguments(server_options *self, int argc, char **argv,
+csgi_status options_read_arguments(server_options *self, option_use command, int argc, char **argv,
                                    int *positional_count, const char **asked, buffer *problem);
 
 /* The option whose key in the routes file this is ("limit_body"), or NULL. */
@@ -109,7 +140,7 @@ const char *option_expects(option_kind kind);
 option_source options_source(const server_options *self, const char *name);
 /* "--log-level", "CAPRICORN_LOG_LEVEL" or "\"log_level\" in the routes file", for messages. */
 void option_print_name(const char *name, option_source source, char *out, size_t size);
-/* The help text of all options. */
-csgi_status options_print_help(buffer *out);
+/* The help text of the command's options. */
+csgi_status options_print_help(option_use command, buffer *out);
 
 #endif

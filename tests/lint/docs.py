@@ -62,13 +62,13 @@ def targets(root):
 
 def options(root):
     """The README's option table is the server's: every option, with its default and its words."""
-    table = next((f for f in files(root, "server/config/options.c")), None)
+    table = next((f for f in files(root, "server/config/option_table.c")), None)
     readme = next((f for f in files(root, "README.md") if f.path == "README.md"), None)
     if not table or not readme:
         return
     real = {match.group(1): (match.group(2), "".join(re.findall(r'"((?:[^"]|\\.)*)"', match.group(3))))
-            for match in re.finditer(r'^\s+OPTION\("([\w-]+)",[^"]*(?:"[A-Z]+",)?[^"]*"([^"]*)",[^"]*'
-                                     r'((?:"[^"]*"\s*)+)\)', table.text, re.MULTILINE)}
+            for match in re.finditer(r'\.name = "([\w-]+)",.*?\.fallback = "([^"]*)",\s*\.help = '
+                                     r'((?:"[^"]*"\s*)+)', table.text, re.DOTALL)}
     told = {}
     for number, line in enumerate(readme.lines, 1):
         match = re.match(r"\| `--([\w-]+)[^|]*\|([^|]*)\|([^|]*)\|", line)

@@ -19,8 +19,8 @@ import words  # noqa: E402
 SPDX = "/* SPDX-License-Identifier: MIT\n * A fixture of the tests. */\n"
 LONG = "int f(void)\n{\n" + "    step();\n" * 58 + "}\n"
 SWITCH = "int f(int n)\n{\n    switch (n) {\n" + "    case 1:\n" * 90 + "    }\n}\n"
-OPTIONS = ('    OPTION("port", "N", OPTION_NUMBER, port, "80", 0, 9,\n           "which " "one"),\n'
-           '    OPTION("uds", NULL, OPTION_SWITCH, uds, "", 0, 0, "a file"),\n')
+OPTIONS = ('    { .name = "port",\n      .fallback = "80",\n      .help = "which "\n"one" },\n'
+           '    { .name = "uds",\n      .fallback = "",\n      .help = "a file",\n      .more = "x" },\n')
 # A table of one case, with its requirement, and the document of it.
 CASE = ("class case:\n    name, proves, statuses, end = 'a', ['9112-1/b'], [200], 'kept'\n"
         "class musts:\n    MUSTS = {'9112-1/b': ('MUST', 'B.')}\n    ELSEWHERE, NOT_OURS = [], []\n"
@@ -76,10 +76,10 @@ WRONG = [
      "no make everything"),
     (docs.targets, {"Makefile": "all: ## all\n", "a.md": "```\nmake all\nmake T=x wrong\n```\n"},
      "no make wrong"),
-    (docs.options, {"server/config/options.c": OPTIONS, "README.md": PORT}, "lacks --uds"),
-    (docs.options, {"server/config/options.c": OPTIONS,
+    (docs.options, {"server/config/option_table.c": OPTIONS, "README.md": PORT}, "lacks --uds"),
+    (docs.options, {"server/config/option_table.c": OPTIONS,
                     "README.md": PORT + UDS + "| `--old` | | |\n"}, "no option --old"),
-    (docs.options, {"server/config/options.c": OPTIONS, "README.md": PORT.replace("80", "81") + UDS},
+    (docs.options, {"server/config/option_table.c": OPTIONS, "README.md": PORT.replace("80", "81") + UDS},
      "'80'"),
     (docs.quotes, {"a.c": "int n;\n", "a.md": "<!-- the whole of a.c -->\n```c\nint m;\n```\n"},
      "differs"),
@@ -114,7 +114,7 @@ RIGHT = [
     (docs.links, {"docs/a.md": "[b](../b.md#part) [c](https://example.org/)\n", "b.md": ""}),
     (docs.paths, {"server/README.md": "`net/a.c`, `net/` and `a_function`\n", "server/net/a.c": ""}),
     (docs.targets, {"Makefile": "all: ## all\n", "a.md": "We make sure. `make all`, `make T=x all`\n"}),
-    (docs.options, {"server/config/options.c": OPTIONS, "README.md": PORT + UDS}),
+    (docs.options, {"server/config/option_table.c": OPTIONS, "README.md": PORT + UDS}),
     (docs.quotes, {"a.c": "int n;\nint m;\n", "a.md": "<!-- from a.c -->\n```c\nint m;\n```\n"}),
     (musts.check, {TABLE_AT: CASE, TABLE_DOCUMENT: TABLE_TEXT}),
     (tools.layout, {"server/a/a.c": "int n;\n"}),

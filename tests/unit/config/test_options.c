@@ -18,6 +18,7 @@
 
 static server_options options;
 static buffer problem;
+static option_use command = OPTION_OF_RUN;
 static int positionals;
 static const char *asked;
 static char *arguments[8];
@@ -27,7 +28,8 @@ static csgi_status read_arguments(const char **argv, size_t count)
     buffer_fini(&problem);
     options_init(&options);
     memcpy(arguments, argv, count * sizeof *argv);
-    return options_read_arguments(&options, (int)count, arguments, &positionals, &asked, &problem);
+    return options_read_arguments(&options, command, (int)count, arguments, &positionals, &asked,
+                                  &problem);
 }
 
 static void assert_problem(const char *text)
@@ -131,6 +133,29 @@ static void bounds_hold_at_n_and_n_plus_1(void **state)
     buffer_fini(&problem);
 }
 
+static void a_command_has_its_own_options_only(void **state)
+{
+    buffer help = { 0 };
+
+    (void)state;
+    command = OPTION_OF_CHECK;
+    assert_int_equal(READ("--insecure-plugins", "x.so"), CSGI_OK);
+    assert_true(options.insecure_plugins);
+    assert_int_equal(READ("--port", "1", "--port=1", "--access-log", "--no-insecure", "x.so"),
+                     CSGI_EINVAL);
+    assert_int_equal(positionals, 1);
+    assert_problem("--port: this command has no such option; capricorn run has\n"
+                   "--port: this command has no such option; capricorn run has\n"
+                   "--access-log: this command has no such option; capricorn run has\n"
+                   "--no-insecure: there is no such option\n");
+    assert_int_equal(options_print_help(OPTION_OF_CHECK, &help), CSGI_OK);
+    assert_int_equal(buffer_append(&help, "", 1), CSGI_OK);
+    assert_non_null(strstr(help.bytes, "--insecure-plugins"));
+    assert_null(strstr(help.bytes, "--port"));
+    buffer_fini(&help);
+    command = OPTION_OF_RUN;
+}
+
 static void a_list_of_proxies_is_checked_as_it_is_read(void **state)
 {
     (void)state;
@@ -159,7 +184,8 @@ static void a_flag_beats_the_environment(void **state)
     assert_int_equal(options.port, 1234);
     assert_false(options.access_log);
     arguments[0] = (char[]){ "--port=99" };
-    assert_int_equal(options_read_arguments(&options, 1, arguments, &positionals, &asked, &problem),
+    assert_int_equal(options_read_arguments(&options, OPTION_OF_RUN, 1, arguments, &positionals,
+                                            &asked, &problem),
                      CSGI_OK);
     assert_int_equal(options.port, 99);
     setenv("CAPRICORN_PORT", "x", 1);
@@ -264,7 +290,7 @@ static void the_help_names_every_option(void **state)
     buffer help = { 0 };
 
     (void)state;
-    assert_int_equal(options_print_help(&help), CSGI_OK);
+    assert_int_equal(options_print_help(OPTION_OF_RUN, &help), CSGI_OK);
     assert_int_equal(buffer_append(&help, "", 1), CSGI_OK);
     for (size_t i = 0; i < option_count; i++)
         assert_non_null(strstr(help.bytes, option_table[i].name));
@@ -310,6 +336,7 @@ int main(void)
         cmocka_unit_test(help_and_version_are_reported),
         cmocka_unit_test(every_mistake_is_reported_at_once),
         cmocka_unit_test(bounds_hold_at_n_and_n_plus_1),
+        cmocka_unit_test(a_command_has_its_own_options_only),
         cmocka_unit_test(a_list_of_proxies_is_checked_as_it_is_read),
         cmocka_unit_test(a_flag_beats_the_environment),
         cmocka_unit_test(a_key_of_the_routes_file_is_the_name_with_underscores),

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT
+ * The table of the commands. */
+#include "cli/command.h"
+
+#include "base/check.h"
+
+const command *const command_table[] = {
+    &run_command,
+    &check_command,
+};
+const size_t command_count = COUNT_OF(command_table);
