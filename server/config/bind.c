@@ -153,16 +153,41 @@ static size_t find_ways(const server_options *options, option_source manner, con
     return count;
 }
 
+/* Is it one of these, which would be bound twice? (Addresses are told apart when they are bound.)
+ */
+static bool is_given(const bind_spec *self, const bind_spec *others, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (others[i].kind != self->kind || self->kind == BIND_TCP) continue;
+        if (others[i].fd == self->fd && strcmp(others[i].where, self->where) == 0) return true;
+    }
+    return false;
+}
+
+static csgi_status read_spec(bind_list *self, const char *source, csgi_str text, buffer *problem)
+{
+    bind_spec *spec = &self->specs[self->count];
+
+    if (bind_spec_parse(spec, source, text, problem)) return CSGI_EINVAL;
+    if (is_given(spec, self->specs, self->count)) {
+        if (spec->kind == BIND_FD)
+            buffer_printf(problem, "%s: fd://%u is given twice\n", source, (unsigned)spec->fd);
+        else
+            buffer_printf(problem, "%s: unix:%s is given twice\n", source, spec->where);
+        return CSGI_EINVAL;
+    }
+    self->count++;
+    return CSGI_OK;
+}
+
 static csgi_status read_list(bind_list *self, const server_options *options, const char *source,
                              buffer *problem)
 {
     csgi_status status = CSGI_OK;
 
     for (size_t i = 0; i < options->bind.count; i++) {
-        if (bind_spec_parse(&self->specs[i], source, options->bind.items[i], problem))
-            status = CSGI_EINVAL;
+        if (read_spec(self, source, options->bind.items[i], problem)) status = CSGI_EINVAL;
     }
-    self->count = options->bind.count;
     return status;
 }
 

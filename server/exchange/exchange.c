@@ -102,7 +102,8 @@ void exchange_disconnect(exchange *self)
 
 bool exchange_is_bodyless(const exchange *self)
 {
-    return self->status == 204 || self->status == 304 || str_eq(self->method, STR("HEAD"));
+    return self->status == 204 || self->status == 205 || self->status == 304 ||
+           str_eq(self->method, STR("HEAD"));
 }
 
 /* ---- for the wire ---- */

@@ -33,8 +33,8 @@ typedef struct exchange_wire {
     /* Forgets a head that is still held back. */
     void (*unstart)(exchange *self);
     /* Writes body bytes, after the head if that is still held back; last: this ends the response.
-     * An empty piece that is not the last flushes the head. For HEAD, 204, 304 the bytes stay off
-     * the wire. CSGI_EDISCONNECTED, CSGI_ENOMEM. */
+     * An empty piece that is not the last flushes the head. For HEAD, 204, 205, 304 the bytes stay
+     * off the wire. CSGI_EDISCONNECTED, CSGI_ENOMEM. */
     csgi_status (*body)(exchange *self, csgi_str bytes, bool last);
     /* Bytes that wait for the kernel. */
     size_t (*queued)(const exchange *self);
@@ -44,8 +44,8 @@ typedef struct exchange_wire {
      * the features; else NULL. CSGI_EDISCONNECTED, CSGI_ENOMEM. */
     csgi_status (*hint)(exchange *self, csgi_fields fields);
     /* Writes trailers after the body, whose pieces were none of them the last; last: they end the
-     * response. For HEAD, 204, 304 they stay off the wire. Only with CSGI_CAN_TRAILERS; else NULL.
-     * CSGI_EDISCONNECTED, CSGI_ENOMEM. */
+     * response. For HEAD, 204, 205, 304 they stay off the wire. Only with CSGI_CAN_TRAILERS; else
+     * NULL. CSGI_EDISCONNECTED, CSGI_ENOMEM. */
     csgi_status (*trailers)(exchange *self, csgi_fields fields, bool first, bool last);
     /* Writes the beginning of len bytes of a file, as body, after bytes of body; the rest of them
      * follows before anything else, by this or by body. *sent counts what went out; 0 with CSGI_OK:

@@ -13,7 +13,8 @@ void exchange_drop(exchange *self);
 void exchange_disconnect(exchange *self);
 /* Wakes the receiver, to look again. */
 void exchange_wake_receiver(exchange *self);
-/* HEAD, 204 and 304: no body on the wire, whatever is sent (RFC 9110 section 6.4.1). */
+/* HEAD, 204, 205 and 304: no body on the wire, whatever is sent (RFC 9110 sections 6.4.1 and
+ * 15.3.6). */
 bool exchange_is_bodyless(const exchange *self);
 
 /* ---- sending ---- */

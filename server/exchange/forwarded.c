@@ -2,6 +2,8 @@
  * Whom to believe about a request's origin. */
 #include "exchange/forwarded.h"
 
+#include <string.h>
+
 #include "base/str.h"
 #include "exchange/forwarded_text.h"
 
@@ -147,11 +149,22 @@ static void read_forwarded(const forwarded_fields *fields, const trust_list *tru
 
 /* ---- both kinds ---- */
 
+/* As IPv6 writes it: an IPv4 address is the same one when it is mapped (RFC 4291 section 2.5.5.2).
+ */
+static struct in6_addr widen(const forwarded_node *node)
+{
+    struct in6_addr wide = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+
+    if (node->any.sa_family != AF_INET) return node->ipv6.sin6_addr;
+    memcpy(wide.s6_addr + 12, &node->ipv4.sin_addr, sizeof node->ipv4.sin_addr);
+    return wide;
+}
+
 static bool is_same_ip(const forwarded_node *a, const forwarded_node *b)
 {
-    if (a->any.sa_family != b->any.sa_family) return false;
-    if (a->any.sa_family == AF_INET) return a->ipv4.sin_addr.s_addr == b->ipv4.sin_addr.s_addr;
-    return memcmp(&a->ipv6.sin6_addr, &b->ipv6.sin6_addr, sizeof a->ipv6.sin6_addr) == 0;
+    struct in6_addr left = widen(a), right = widen(b);
+
+    return memcmp(&left, &right, sizeof left) == 0;
 }
 
 static bool contradict(const claims *a, const claims *b)

@@ -102,18 +102,13 @@ static void on_timer(timer *due)
 
 /* ---- public ---- */
 
-static uint32_t limit_or(size_t asked, uint32_t otherwise, uint32_t most)
-{
-    if (asked == 0) return otherwise;
-    return asked > most ? most : (uint32_t)asked;
-}
-
 static request_limits limits_of(const http1_options *options)
 {
     return (request_limits){
-        .line = limit_or(options->max_request_line, DEFAULT_MAX_LINE, LIMIT_BYTES),
-        .header_size = limit_or(options->max_header_size, DEFAULT_MAX_HEADER_SIZE, LIMIT_BYTES),
-        .headers = limit_or(options->max_headers, DEFAULT_MAX_HEADERS, LIMIT_HEADERS),
+        .line = (uint32_t)conn_limit(options->max_request_line, DEFAULT_MAX_LINE, LIMIT_BYTES),
+        .header_size =
+            (uint32_t)conn_limit(options->max_header_size, DEFAULT_MAX_HEADER_SIZE, LIMIT_BYTES),
+        .headers = (uint32_t)conn_limit(options->max_headers, DEFAULT_MAX_HEADERS, LIMIT_HEADERS),
         .body = options->max_body ? options->max_body : DEFAULT_MAX_BODY,
     };
 }

@@ -59,6 +59,13 @@ struct http1_conn {
     request_parser parser;
 };
 
+/* What an option asks for, up to most; 0: it does not. */
+static inline uint64_t conn_limit(uint64_t asked, uint64_t otherwise, uint64_t most)
+{
+    if (asked == 0) return otherwise;
+    return asked < most ? asked : most;
+}
+
 /* ---- requests ---- */
 
 /* Makes room for the places of so many fields. False: no memory. */

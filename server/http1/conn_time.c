@@ -13,25 +13,24 @@
 /* What a client must send of its body, on average. */
 #define BODY_BYTES_PER_S 1024u
 
-static uint64_t limit_or(uint64_t asked, uint64_t otherwise)
+static uint64_t time_or(uint64_t asked_ms, uint64_t otherwise_ms)
 {
-    if (asked == 0) return otherwise;
-    return asked < FOREVER_MS ? asked : FOREVER_MS;
+    return conn_limit(asked_ms, otherwise_ms, FOREVER_MS);
 }
 
 static uint64_t keep_alive_ms(const http1_conn *self)
 {
-    return limit_or(self->options->keep_alive_ms, DEFAULT_KEEP_ALIVE_MS);
+    return time_or(self->options->keep_alive_ms, DEFAULT_KEEP_ALIVE_MS);
 }
 
 static uint64_t body_ms(const http1_conn *self)
 {
-    return limit_or(self->options->body_ms, DEFAULT_BODY_MS);
+    return time_or(self->options->body_ms, DEFAULT_BODY_MS);
 }
 
 static uint64_t write_ms(const http1_conn *self)
 {
-    return limit_or(self->options->write_ms, DEFAULT_WRITE_MS);
+    return time_or(self->options->write_ms, DEFAULT_WRITE_MS);
 }
 
 /* Between two looks at a client that takes nothing: a part of its time, so that it is not much
@@ -72,7 +71,7 @@ void conn_await_head(http1_conn *self, const char *bytes, size_t len)
         at++;
     if (at == len) return;
     self->client_due_ms =
-        loop_now_ms(self->loop) + limit_or(self->options->headers_ms, HTTP1_DEFAULT_HEADERS_MS);
+        loop_now_ms(self->loop) + time_or(self->options->headers_ms, HTTP1_DEFAULT_HEADERS_MS);
 }
 
 void conn_await_body(http1_conn *self)

@@ -14,7 +14,7 @@
 #define SERVER_LINE   "server: capricorn\r\n"
 /* "HTTP/1.1 200 " and the longest phrase; the framing fields and the empty line. */
 #define STATUS_ROOM  64u
-#define FRAMING_ROOM 80u
+#define FRAMING_ROOM 112u
 
 static char *put(char *out, const char *bytes, size_t len)
 {
@@ -83,6 +83,7 @@ typedef enum field_kind {
     FIELD_DATE,
     FIELD_SERVER,
     FIELD_CONNECTION,
+    FIELD_UPGRADE,
     FIELD_FRAMING /* ours to write */
 } field_kind;
 
@@ -93,6 +94,8 @@ static field_kind kind_of(csgi_str name)
         return str_eq_nocase(name, STR("date")) ? FIELD_DATE : FIELD_PLAIN;
     case 6:
         return str_eq_nocase(name, STR("server")) ? FIELD_SERVER : FIELD_PLAIN;
+    case 7:
+        return str_eq_nocase(name, STR("upgrade")) ? FIELD_UPGRADE : FIELD_PLAIN;
     case 10:
         if (str_eq_nocase(name, STR("connection"))) return FIELD_CONNECTION;
         return str_eq_nocase(name, STR("keep-alive")) ? FIELD_FRAMING : FIELD_PLAIN;
@@ -140,6 +143,7 @@ size_t response_head_begin(char *out, uint32_t status, csgi_fields headers, resp
 {
     char *at = PUT(out, "HTTP/1.1 ");
     bool has_date = !style.date_header, has_server = !style.server_header;
+    bool has_upgrade = false;
 
     *asks_close = false;
     at = put_u64(at, status);
@@ -157,10 +161,12 @@ size_t response_head_begin(char *out, uint32_t status, csgi_fields headers, resp
         }
         has_date |= kind == FIELD_DATE;
         has_server |= kind == FIELD_SERVER;
+        has_upgrade |= kind == FIELD_UPGRADE;
         at = put_field(at, field);
     }
     if (!has_date) at = put_date(at);
     if (!has_server) at = PUT(at, SERVER_LINE);
+    if (has_upgrade) at = PUT(at, "connection: upgrade\r\n"); /* RFC 9110 section 7.8 */
     return (size_t)(at - out);
 }
 
@@ -186,10 +192,12 @@ size_t response_trailers(char *out, csgi_fields fields, bool first, bool last)
 
 response_framing response_frame(const response_facts *facts)
 {
-    bool is_bodyless = facts->is_head || facts->status == 204 || facts->status == 304;
+    bool is_reset = facts->status == 205;
+    bool is_bodyless = facts->is_head || is_reset || facts->status == 204 || facts->status == 304;
     response_framing framing = { .omit_body = is_bodyless, .close = !facts->keep_alive };
 
-    framing.says_length = facts->has_length && facts->status != 204;
+    framing.says_length = is_reset || (facts->has_length && facts->status != 204);
+    framing.length = is_reset ? 0 : facts->length;
     if (facts->has_trailers && !is_bodyless) framing.says_length = false;
     if (is_bodyless || framing.says_length) return framing;
     framing.is_chunked = !facts->is_http10;
@@ -204,7 +212,7 @@ size_t response_head_end(char *out, const response_framing *framing, const respo
 
     if (framing->says_length) {
         at = PUT(at, "content-length: ");
-        at = put_u64(at, facts->length);
+        at = put_u64(at, framing->length);
         at = PUT(at, "\r\n");
     }
     if (framing->is_chunked) at = PUT(at, "transfer-encoding: chunked\r\n");

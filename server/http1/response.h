@@ -27,15 +27,17 @@ typedef struct response_framing {
     bool says_length, is_chunked;
     bool until_close; /* the end of the connection ends the body */
     bool close;       /* the connection ends after this response */
+    uint64_t length;  /* what is said */
 } response_framing;
 
-/* RFC 9112 section 6.3. */
+/* RFC 9112 section 6.3. A 205 says a length of 0 (RFC 9110 section 15.3.6). */
 response_framing response_frame(const response_facts *facts);
 
 /* Bytes enough for the head of a response with these fields, all of it. */
 size_t response_head_room(csgi_fields headers);
-/* Writes status line, fields, Date and Server; what frames or manages the connection is left out.
- * Returns the length. *asks_close: the application's Connection header has "close". */
+/* Writes status line, fields, Date and Server; what frames or manages the connection is left out,
+ * but for the "upgrade" that an Upgrade field asks for. Returns the length. *asks_close: the
+ * application's Connection header has "close". */
 size_t response_head_begin(char *out, uint32_t status, csgi_fields headers, response_style style,
                            bool *asks_close);
 /* Appends the framing fields and the empty line at out. Returns the length. */

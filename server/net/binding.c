@@ -291,7 +291,10 @@ csgi_status listener_adopt(loop *runner, int fd, listener **out, buffer *reason)
         return CSGI_EFAIL;
     }
     if (is_tcp) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (listener_new(runner, fd, is_tcp, out)) return CSGI_ENOMEM;
+    if (listener_new(runner, fd, is_tcp, out)) {
+        buffer_printf(reason, "cannot listen on descriptor %d: out of memory", fd);
+        return CSGI_ENOMEM;
+    }
     (*out)->listens_already = socket_option(fd, SO_ACCEPTCONN, 0) != 0;
     return CSGI_OK;
 }

@@ -26,8 +26,8 @@ csgi_status listener_bind_tcp(loop *loop, const address *at, bool ipv6_only, lis
 #define LISTENER_MODE_BY_MASK ((mode_t)-1)
 csgi_status listener_bind_unix(loop *loop, const char *path, mode_t mode, listener **out,
                                buffer *reason);
-/* Takes a socket that somebody else has bound, and perhaps made listen. CSGI_EFAIL (with a reason),
- * CSGI_ENOMEM: it stays the caller's. */
+/* Takes a socket that somebody else has bound, and perhaps made listen. CSGI_EFAIL, CSGI_ENOMEM:
+ * it stays the caller's. */
 csgi_status listener_adopt(loop *loop, int fd, listener **out, buffer *reason);
 const address *listener_address(const listener *self);
 /* Begins to accept. */

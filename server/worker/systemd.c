@@ -21,22 +21,35 @@ static bool read_number(const char *name, uint64_t *number)
     return text && str_parse_u64(str_from(text), number);
 }
 
+static bool has_sockets(void)
+{
+    uint64_t pid;
+
+    return getenv("LISTEN_FDS") && read_number("LISTEN_PID", &pid) && pid == (uint64_t)getpid();
+}
+
+void systemd_forget_sockets(void)
+{
+    if (!has_sockets()) return;
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+}
+
 csgi_status systemd_find_sockets(bind_list *out, buffer *problem)
 {
-    const char *asked = getenv("LISTEN_FDS");
-    uint64_t pid, count;
+    uint64_t count;
 
     out->count = 0;
-    if (!asked || !read_number("LISTEN_PID", &pid) || pid != (uint64_t)getpid()) return CSGI_OK;
-    if (!read_number("LISTEN_FDS", &count) || count < 1 || count > BIND_MAX) {
-        buffer_printf(problem, "LISTEN_FDS: found \"%s\", expected 1 to %u", asked, BIND_MAX);
+    if (!has_sockets()) return CSGI_OK;
+    if (!read_number("LISTEN_FDS", &count) || count > BIND_MAX) {
+        buffer_printf(problem, "LISTEN_FDS: found \"%s\", expected 0 to %u", getenv("LISTEN_FDS"),
+                      BIND_MAX);
         return CSGI_EINVAL;
     }
     for (uint32_t i = 0; i < count; i++)
         out->specs[out->count++] = (bind_spec){ .kind = BIND_FD, .fd = FIRST_FD + i };
-    unsetenv("LISTEN_PID"); /* they are nobody else's */
-    unsetenv("LISTEN_FDS");
-    unsetenv("LISTEN_FDNAMES");
+    systemd_forget_sockets();
     return CSGI_OK;
 }
 

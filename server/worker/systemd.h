@@ -7,9 +7,12 @@
 #include "config/bind.h"
 #include "loop/timer.h"
 
-/* Lists the sockets of LISTEN_FDS, if LISTEN_PID is this process; then both are taken out of the
- * environment. CSGI_EINVAL: *problem is a sentence. */
+/* Lists the sockets of LISTEN_FDS, perhaps none, if LISTEN_PID is this process; then these two and
+ * LISTEN_FDNAMES are taken out of the environment. CSGI_EINVAL: *problem is a sentence. */
 csgi_status systemd_find_sockets(bind_list *out, buffer *problem);
+/* Takes them out all the same, for a process that listens elsewhere: they are not its children's.
+ */
+void systemd_forget_sockets(void);
 
 /* All zero: nobody is told. */
 typedef struct systemd {

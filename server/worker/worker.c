@@ -200,7 +200,10 @@ static csgi_status bind_listeners(worker *self, buffer *problem)
 {
     csgi_status status = CSGI_OK;
 
-    if (self->binds->count == 0) status = systemd_find_sockets(self->binds, problem);
+    if (self->binds->count)
+        systemd_forget_sockets();
+    else
+        status = systemd_find_sockets(self->binds, problem);
     if (status != CSGI_OK) return status;
     if (self->binds->count == 0) bind_list_default(self->binds, self->options);
     return listeners_bind(&self->listeners, self->loop, self->binds, problem);

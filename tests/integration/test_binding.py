@@ -132,6 +132,8 @@ def test_curl_reaches_a_unix_socket(tmp_path):
     (["--bind", "localhost"], '--bind: found "localhost", expected HOST:PORT'),
     (["--bind", "127.0.0.1:65536"], "expected a port, 0 to 65535"),
     (["--bind", "127.0.0.1:0", "--port", "1"], "--bind and --port: each says where to listen"),
+    (["--bind", "fd://3", "--bind", "fd://3"], "--bind: fd://3 is given twice"),
+    (["--bind", "unix:/x", "--bind", "unix:/x"], "--bind: unix:/x is given twice"),
     (["--uds", "/x", "--fd", "3"], "--uds and --fd: each says where to listen"),
     (["--fd", "2"], '--fd: found "2", expected 3 to 65535'),
     (["--drain-delay", "soon"], "--drain-delay: found"),
@@ -217,6 +219,20 @@ def test_a_flag_beats_the_sockets_of_systemd():
     with listening() as passed:
         with Passed([passed], "--port", "0", environment={"LISTEN_FDS": "1"}) as server:
             assert server.port != passed.getsockname()[1]
+
+
+def test_a_service_manager_may_pass_no_sockets_on():
+    with Passed([], "--log-level", "info", environment={"LISTEN_FDS": "0",
+                                                        "CAPRICORN_PORT": "0"}) as server:
+        hello(socket.AF_INET, ("127.0.0.1", server.port))
+
+
+@pytest.mark.parametrize("arguments, served", [(["--bind", "127.0.0.1:0"], False), ([], True)])
+def test_plugins_do_not_see_the_sockets_that_were_passed_on(arguments, served):
+    with listening() as passed:
+        with Passed([passed], *arguments, environment={"LISTEN_FDS": "1"}) as server:
+            assert (server.port == passed.getsockname()[1]) == served
+            assert server.get("/sockets").text == "(none)"
 
 
 def test_a_connection_that_waits_in_a_socket_that_was_passed_on_is_served():

@@ -49,8 +49,14 @@ def check_response(head):
         assert "content-length" not in names and "transfer-encoding" not in names
     if "transfer-encoding" in names:
         assert dict(fields)["transfer-encoding"] == "chunked"
+    if status == 205:
+        assert dict(fields)["content-length"] == "0"
     if status == 405:
         assert "allow" in names
+    if status == 426:
+        assert dict(fields)["upgrade"] == "websocket"
+    if "upgrade" in names:
+        assert "\r\nconnection: upgrade\r\n" in head
 
 
 def says_close(head):

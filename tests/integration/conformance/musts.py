@@ -95,6 +95,7 @@ MUSTS = {
                                      "effect; we refuse them."),
     "9110-7.8/ignored": ("MAY", "An Upgrade to what is not known is ignored."),
     "9110-7.8/http10": ("MUST", "Upgrade is ignored in HTTP/1.0."),
+    "9110-7.8/connection": ("MUST", "Who sends Upgrade says \"upgrade\" in Connection."),
     "9110-8.6/grammar": ("MUST", "Content-Length is decimal digits; large ones do not overflow."),
     "9110-9.1/methods": ("MUST", "GET and HEAD are supported; others reach the application."),
     "9110-9.1/unknown": ("SHOULD", "A method that is not known gets 501."),
@@ -110,10 +111,12 @@ MUSTS = {
     "9110-10.1.1/unknown": ("MAY", "An expectation that is not known gets 417."),
     "9110-15/status": ("MUST", "Any status from 200 to 599 is framed by its class."),
     "9110-15.3.5/204": ("MUST", "204 has no content."),
+    "9110-15.3.6/205": ("MUST", "205 has no content, and says so."),
     "9110-15.4.5/304": ("MUST", "304 has no content."),
     "9110-15.5.6/allow": ("MUST", "405 comes with Allow."),
     "9110-15.5.14/413": ("MAY", "Content larger than the server takes gets 413, before it is read "
                                 "where its length is told."),
+    "9110-15.5.22/426": ("MUST", "426 comes with Upgrade."),
     "9110-15.6.6/major": ("SHOULD", "A version that is not supported gets 505."),
     "ours/decoded": ("ours", "The application sees the path decoded once, and the raw bytes."),
     "ours/dots": ("ours", "Dots and empty segments reach the application as they came."),
@@ -147,5 +150,4 @@ NOT_OURS = [
     ("9110-7.6", "Forwarding: Via, hop-by-hop fields, Max-Forwards.", "We are no intermediary."),
     ("9110-14", "Ranges.", "An application's matter: a server may ignore Range."),
     ("9110-13", "Conditional requests.", "An application's matter."),
-    ("9110-15.3.6", "205 without content.", "An application's matter: what it sends is framed."),
 ]

@@ -9,7 +9,8 @@
  *   cut=1      the application fails in the middle of its answer
  *   short=1    a Content-Length that is longer than the body
  *
- * The path /smuggled is one that no request may reach: /smuggled-count says how many have. */
+ * /socket is for WebSockets only. The path /smuggled is one that no request may reach:
+ * /smuggled-count says how many have. */
 #include "plug.h"
 
 static unsigned smuggled;
@@ -118,6 +119,7 @@ static csgi_status count(void *instance, const csgi_scope *scope, csgi_receive *
 
 static const csgi_endpoint endpoints[] = {
     { CSGI_STR("smuggle"), CSGI_STR("/smuggled"), CSGI_STR(""), CSGI_HTTP, 0, smuggle, NULL },
+    { CSGI_STR("socket"), CSGI_STR("/socket"), CSGI_STR(""), CSGI_WEBSOCKET, 0, smuggle, NULL },
     { CSGI_STR("count"), CSGI_STR("/smuggled-count"), CSGI_STR(""), CSGI_HTTP, 0, count, NULL },
     { CSGI_STR("root"), CSGI_STR("/"), CSGI_STR(METHODS), CSGI_HTTP, 0, mirror, NULL },
     { CSGI_STR("mirror"), CSGI_STR("/{rest:path}"), CSGI_STR(METHODS), CSGI_HTTP, 0, mirror, NULL },
@@ -131,7 +133,7 @@ static const csgi_plugin plugin = { CSGI_PLUGIN_HEAD,
                                     CSGI_STR("1.0.0"),
                                     CSGI_STR("answers with the request as it saw it"),
                                     endpoints,
-                                    4,
+                                    5,
                                     NULL,
                                     NULL,
                                     NULL,

@@ -4,6 +4,7 @@
 #include <csgi/ext/draft/task.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #include "plug.h"
 
@@ -406,6 +407,14 @@ ENDPOINT(errors)
         CSGI_STR(name), CSGI_STR(path), CSGI_STR("GET"), CSGI_HTTP, 0, function, NULL \
     }
 
+/* What the service manager's sockets leave in the environment. */
+ENDPOINT(sockets)
+{
+    const char *left = getenv("LISTEN_FDS");
+
+    return plug_reply(self->send, 200, plug_str(left ? left : "(none)"));
+}
+
 static const csgi_endpoint endpoints[] = {
     GET("hello", "/hello", hello),
     GET("sleep", "/sleep", doze),
@@ -423,6 +432,7 @@ static const csgi_endpoint endpoints[] = {
     GET("post", "/post", posting),
     GET("arena", "/arena", arena),
     GET("errors", "/errors", errors),
+    GET("sockets", "/sockets", sockets),
 };
 
 static const csgi_plugin plugin = { CSGI_PLUGIN_HEAD,

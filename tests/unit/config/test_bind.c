@@ -207,6 +207,23 @@ static void each_option_alone_says_it(void **state)
     assert_int_equal(list.specs[2].fd, 9);
 }
 
+static void a_socket_that_is_given_twice_is_named(void **state)
+{
+    (void)state;
+    assert_int_equal(CHOOSE("--bind", "fd://3", "--bind", "fd://4", "--bind", "fd://3"),
+                     CSGI_EINVAL);
+    assert_problem("--bind: fd://3 is given twice\n");
+    assert_int_equal(CHOOSE("--bind", "unix:/a", "--bind", "unix:/a?mode=660"), CSGI_EINVAL);
+    assert_problem("--bind: unix:/a is given twice\n");
+    assert_int_equal(CHOOSE("--bind", "unix:/a", "--bind", "fd://3", "--bind", "x", "--bind",
+                            "unix:/a", "--bind", "fd://3"),
+                     CSGI_EINVAL);
+    assert_problem("--bind: found \"x\", expected HOST:PORT, [IPV6]:PORT, unix:PATH or "
+                   "fd://NUMBER\n--bind: unix:/a is given twice\n--bind: fd://3 is given twice\n");
+    assert_int_equal(CHOOSE("--bind", "unix:/a", "--bind", "unix:/b", "--bind", "fd://3"), CSGI_OK);
+    assert_int_equal(list.count, 3);
+}
+
 static void two_ways_at_once_are_a_mistake(void **state)
 {
     (void)state;
@@ -271,6 +288,7 @@ int main(void)
         cmocka_unit_test(everything_else_is_refused),
         cmocka_unit_test(without_any_option_the_list_is_empty_and_the_default_is_uvicorns),
         cmocka_unit_test(each_option_alone_says_it),
+        cmocka_unit_test(a_socket_that_is_given_twice_is_named),
         cmocka_unit_test(two_ways_at_once_are_a_mistake),
         cmocka_unit_test(flags_beat_the_environment_as_a_whole),
         cmocka_unit_test(a_list_is_bounded_at_n_and_n_plus_1),

@@ -217,6 +217,21 @@ static void what_is_no_address_ends_the_scan(void **state)
     }
 }
 
+static void a_mapped_address_is_the_ipv4_one(void **state)
+{
+    static const row rows[] = {
+        { "X-Forwarded-For: ::ffff:203.0.113.9\nForwarded: for=203.0.113.9\n", "203.0.113.9:0",
+          "http", "(none)" },
+        { "X-Forwarded-For: 203.0.113.9\nForwarded: for=\"[::ffff:203.0.113.9]\"\n",
+          "203.0.113.9:0", "http", "(none)" },
+        { "X-Forwarded-For: ::ffff:203.0.113.9\nForwarded: for=203.0.113.8\n", NULL, "", "" },
+        { "X-Forwarded-For: ::fffe:203.0.113.9\nForwarded: for=203.0.113.9\n", NULL, "", "" },
+    };
+
+    (void)state;
+    assert_rows("127.0.0.1", rows, COUNT_OF(rows));
+}
+
 static void a_scheme_is_http_or_https_said_once(void **state)
 {
     static const row rows[] = {
@@ -448,6 +463,7 @@ int main(void)
         cmocka_unit_test(a_request_without_such_fields_stays_as_it_is),
         cmocka_unit_test(addresses_have_ports_and_brackets),
         cmocka_unit_test(what_is_no_address_ends_the_scan),
+        cmocka_unit_test(a_mapped_address_is_the_ipv4_one),
         cmocka_unit_test(a_scheme_is_http_or_https_said_once),
         cmocka_unit_test(a_host_replaces_host_when_it_is_one),
         cmocka_unit_test(a_port_completes_a_forwarded_host),

@@ -121,6 +121,34 @@ static void bodyless_responses_have_no_body(void **state)
                 "HTTP/1.1 200 OK\r\n\r\n");
 }
 
+static void a_reset_has_a_length_of_0_whatever_the_application_says(void **state)
+{
+    static const char expected[] = "HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\n\r\n";
+    response_facts facts = { .status = 205, .keep_alive = true };
+
+    (void)state;
+    assert_true(response_frame(&facts).omit_body);
+    assert_head(205, (csgi_fields){ 0 }, facts, expected);
+    facts.has_length = true;
+    facts.length = 9;
+    assert_head(205, (csgi_fields){ 0 }, facts, expected);
+    facts.has_trailers = true;
+    assert_head(205, (csgi_fields){ 0 }, facts, expected);
+    facts.is_head = true;
+    assert_head(205, (csgi_fields){ 0 }, facts, expected);
+}
+
+static void an_upgrade_is_said_to_be_of_the_connection(void **state)
+{
+    static const csgi_field fields[] = { FIELD("Upgrade", "websocket"),
+                                         FIELD("Connection", "upgrade") };
+
+    (void)state;
+    assert_head(426, FIELDS(fields), (response_facts){ .has_length = true, .keep_alive = true },
+                "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nconnection: upgrade\r\n"
+                "content-length: 0\r\n\r\n");
+}
+
 static void date_and_server_are_added_once(void **state)
 {
     static const csgi_field own[] = { FIELD("Date", "today"), FIELD("Server", "mine") };
@@ -147,11 +175,12 @@ static void date_and_server_are_added_once(void **state)
 
 static void the_room_is_enough_for_the_largest_head(void **state)
 {
+    static const csgi_field fields[] = { FIELD("upgrade", "h2c") };
     response_facts facts = { .has_length = true, .length = UINT64_MAX };
     char *head;
 
     (void)state;
-    head = head_of(431, (csgi_fields){ 0 }, (response_style){ true, true }, facts);
+    head = head_of(431, FIELDS(fields), (response_style){ true, true }, facts);
     assert_non_null(strstr(head, "content-length: 18446744073709551615\r\nconnection: close"));
     free(head);
 }
@@ -213,6 +242,8 @@ int main(void)
         cmocka_unit_test(http10_is_kept_alive_in_words),
         cmocka_unit_test(what_frames_is_not_the_applications_to_say),
         cmocka_unit_test(bodyless_responses_have_no_body),
+        cmocka_unit_test(a_reset_has_a_length_of_0_whatever_the_application_says),
+        cmocka_unit_test(an_upgrade_is_said_to_be_of_the_connection),
         cmocka_unit_test(date_and_server_are_added_once),
         cmocka_unit_test(the_room_is_enough_for_the_largest_head),
         cmocka_unit_test(a_chunk_is_announced_in_hexadecimal),

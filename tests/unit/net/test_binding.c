@@ -13,114 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "loop/timer.h"
-#include "net/listener.h"
-
-static const loop_options usual;
-
-typedef struct rig {
-    loop *loop;
-    timer timer;
-    int accepted;
-    stream *streams[64];
-} rig;
-
-static void on_accept(void *arg, stream *accepted)
-{
-    rig *self = arg;
-
-    assert_in_range(self->accepted, 0, 63);
-    self->streams[self->accepted++] = accepted;
-}
-
-static void begin(rig *self)
-{
-    memset(self, 0, sizeof *self);
-    assert_int_equal(loop_new(&usual, &self->loop), CSGI_OK);
-}
-
-static void stop_loop(timer *due)
-{
-    loop_stop(CONTAINER_OF(due, rig, timer)->loop);
-}
-
-static void run_for(rig *self, uint64_t ms)
-{
-    timer_init(&self->timer, stop_loop);
-    timer_start(self->loop, &self->timer, ms);
-    loop_run(self->loop);
-}
-
-static void until_accepted(rig *self, int count)
-{
-    for (int i = 0; i < 200 && self->accepted < count; i++)
-        run_for(self, 10);
-    assert_int_equal(self->accepted, count);
-}
-
-static void finish(rig *self)
-{
-    for (int i = 0; i < self->accepted; i++)
-        stream_close(self->streams[i]);
-    loop_run(self->loop);
-    loop_free(self->loop);
-    stream_pool_clear();
-}
-
-/* The first address of a host. */
-static csgi_status bind_host(loop *runner, const char *host, uint32_t port, listener **out,
-                             buffer *reason)
-{
-    address found[8];
-    size_t count;
-    csgi_status status = listener_find_host(host, port, found, COUNT_OF(found), &count, reason);
-
-    return status ? status : listener_bind_tcp(runner, &found[0], false, out, reason);
-}
-
-static listener *bound(rig *self, const char *host, uint32_t port)
-{
-    listener *made;
-    buffer reason = { 0 };
-
-    if (bind_host(self->loop, host, port, &made, &reason))
-        fail_msg("%.*s", (int)reason.len, reason.bytes);
-    return made;
-}
-
-static listener *bound_unix(rig *self, const char *path)
-{
-    listener *made;
-    buffer reason = { 0 };
-
-    if (listener_bind_unix(self->loop, path, LISTENER_MODE_BY_MASK, &made, &reason))
-        fail_msg("%.*s", (int)reason.len, reason.bytes);
-    return made;
-}
-
-static void start(rig *self, listener *it)
-{
-    buffer reason = { 0 };
-
-    if (listener_start(it, 64, on_accept, self, &reason))
-        fail_msg("%.*s", (int)reason.len, reason.bytes);
-}
-
-static void assert_reason(buffer *reason, const char *want)
-{
-    assert_int_equal(buffer_append(reason, "", 1), CSGI_OK);
-    assert_string_equal(reason->bytes, want);
-    buffer_fini(reason);
-}
-
-static int connect_to(const address *to)
-{
-    int fd = socket(to->as.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, &to->as.any, to->len), 0);
-    return fd;
-}
+#include "failing_malloc.h"
+#include "rig.h"
 
 static mode_t mode_of(const char *file)
 {
@@ -178,6 +72,27 @@ static void a_socket_that_was_passed_on_is_served(void **state)
         listener_close(it);
         finish(&now);
     }
+}
+
+static void a_socket_that_cannot_be_adopted_for_want_of_memory_is_named(void **state)
+{
+    rig now;
+    listener *it;
+    buffer reason = { 0 };
+    char room[96] = "";
+    int passed = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)state;
+    begin(&now);
+    assert_int_equal(buffer_append(&reason, room, sizeof room), CSGI_OK); /* to have the room */
+    reason.len = 0;
+    failing_malloc_after(0);
+    assert_int_equal(listener_adopt(now.loop, passed, &it, &reason), CSGI_ENOMEM);
+    assert_true(failing_malloc_off());
+    snprintf(room, sizeof room, "cannot listen on descriptor %d: out of memory", passed);
+    assert_reason(&reason, room);
+    close(passed);
+    finish(&now);
 }
 
 static void the_file_of_a_socket_that_was_passed_on_stays(void **state)
@@ -282,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_socket_file_gets_the_mode_that_is_asked_for),
         cmocka_unit_test(a_socket_that_was_passed_on_is_served),
+        cmocka_unit_test(a_socket_that_cannot_be_adopted_for_want_of_memory_is_named),
         cmocka_unit_test(the_file_of_a_socket_that_was_passed_on_stays),
         cmocka_unit_test(a_descriptor_that_cannot_listen_is_an_error),
         cmocka_unit_test(localhost_has_both_loopback_addresses),

@@ -58,9 +58,38 @@ static void sockets_for_another_process_are_not_ours(void **state)
     unsetenv("LISTEN_FDS");
 }
 
+static void no_sockets_are_none_and_no_mistake(void **state)
+{
+    (void)state;
+    set_number("LISTEN_PID", getpid());
+    setenv("LISTEN_FDS", "0", 1);
+    assert_int_equal(systemd_find_sockets(&list, &problem), CSGI_OK);
+    assert_int_equal(list.count, 0);
+    assert_null(getenv("LISTEN_FDS"));
+    assert_null(getenv("LISTEN_PID"));
+}
+
+static void a_process_that_listens_elsewhere_forgets_its_sockets_and_only_its_own(void **state)
+{
+    (void)state;
+    set_number("LISTEN_PID", getpid());
+    setenv("LISTEN_FDS", "2", 1);
+    setenv("LISTEN_FDNAMES", "a:b", 1);
+    systemd_forget_sockets();
+    assert_null(getenv("LISTEN_PID"));
+    assert_null(getenv("LISTEN_FDS"));
+    assert_null(getenv("LISTEN_FDNAMES"));
+    set_number("LISTEN_PID", getpid() + 1);
+    setenv("LISTEN_FDS", "2", 1);
+    systemd_forget_sockets();
+    assert_non_null(getenv("LISTEN_FDS"));
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+}
+
 static void a_number_of_sockets_is_bounded_at_n_and_n_plus_1(void **state)
 {
-    static const char *const bad[] = { "0", "33", "x", "-1", "" };
+    static const char *const bad[] = { "33", "x", "-1", "" };
 
     (void)state;
     set_number("LISTEN_PID", getpid());
@@ -72,7 +101,7 @@ static void a_number_of_sockets_is_bounded_at_n_and_n_plus_1(void **state)
     setenv("LISTEN_FDS", "33", 1);
     systemd_find_sockets(&list, &problem);
     assert_int_equal(buffer_append(&problem, "", 1), CSGI_OK);
-    assert_string_equal(problem.bytes, "LISTEN_FDS: found \"33\", expected 1 to 32");
+    assert_string_equal(problem.bytes, "LISTEN_FDS: found \"33\", expected 0 to 32");
     buffer_fini(&problem);
     setenv("LISTEN_FDS", "32", 1);
     assert_int_equal(systemd_find_sockets(&list, &problem), CSGI_OK);
@@ -207,6 +236,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sockets_for_this_process_are_listed_and_taken_out_of_the_environment),
         cmocka_unit_test(sockets_for_another_process_are_not_ours),
+        cmocka_unit_test(no_sockets_are_none_and_no_mistake),
+        cmocka_unit_test(a_process_that_listens_elsewhere_forgets_its_sockets_and_only_its_own),
         cmocka_unit_test(a_number_of_sockets_is_bounded_at_n_and_n_plus_1),
         cmocka_unit_test(a_path_and_an_abstract_name_are_told),
         cmocka_unit_test(names_that_cannot_be_are_left_alone),
