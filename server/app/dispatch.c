@@ -46,12 +46,26 @@ static void serve(app_set *self, exchange *request, const route_match *match, un
     http_call_begin(self, request, target, match->params, depth);
 }
 
+/* The host that a request is for; empty: it does not say. */
+static csgi_str host_of(const exchange *request)
+{
+    for (size_t i = 0; i < request->headers.count; i++) {
+        if (str_eq(request->headers.items[i].name, STR("host")))
+            return request->headers.items[i].value;
+    }
+    return STR("");
+}
+
 void app_set_dispatch_along(app_set *self, const router *routes, exchange *request, unsigned depth)
 {
     route_match match = { 0 };
     csgi_status status = CSGI_OK;
-    route_result result =
-        router_match(routes, request->method, request->raw_path, &request->arena, &match, &status);
+    const route_request wanted = {
+        .method = request->method,
+        .raw_path = request->raw_path,
+        .host = router_has_hosts(routes) ? host_of(request) : STR(""),
+    };
+    route_result result = router_match(routes, &wanted, &request->arena, &match, &status);
     csgi_field allow = { CSGI_STR("allow"), match.allow, 0, 0 };
 
     switch (result) {

@@ -97,49 +97,31 @@ static app_target *target_new(app_set *self, const sorted_instances *all,
     return target;
 }
 
-/* Whose route an added one collides with: each is tried alone. NULL: nobody's. */
-static const app_endpoint *find_rival(const router *routes, const route *added)
+static void explain(const app_endpoint *endpoint, const route *rival, csgi_str why, buffer *problem)
 {
-    for (size_t i = 0; i < router_count(routes); i++) {
-        const route *other = router_get(routes, i);
-        const app_target *target = other->target;
-        router *alone = router_new();
-        buffer ignored = { 0 };
-        bool collides = alone && router_add(alone, other, &ignored) == CSGI_OK &&
-                        router_add(alone, added, &ignored) == CSGI_EINVAL;
-
-        router_free(alone);
-        buffer_fini(&ignored);
-        if (collides) return target->endpoint;
-    }
-    return NULL;
-}
-
-static void explain(const router *routes, const route *added, csgi_str why, buffer *problem)
-{
-    const app_endpoint *endpoint = ((const app_target *)added->target)->endpoint;
-    const app_endpoint *rival = find_rival(routes, added);
+    const app_target *other = rival ? rival->target : NULL;
 
     buffer_printf(problem, "plugin %.*s, endpoint %.*s cannot be served at %.*s: %.*s",
                   STR_ARG(endpoint->label.plugin), STR_ARG(endpoint->label.endpoint),
                   STR_ARG(endpoint->path), STR_ARG(why));
-    if (!rival) return;
+    if (!other) return;
     buffer_printf(problem, " (the other is of plugin %.*s, endpoint %.*s)",
-                  STR_ARG(rival->label.plugin), STR_ARG(rival->label.endpoint));
+                  STR_ARG(other->endpoint->label.plugin), STR_ARG(other->endpoint->label.endpoint));
 }
 
 static csgi_status add_route(app_set *self, router *routes, const sorted_instances *all,
                              const app_endpoint *endpoint, buffer *problem)
 {
-    route added = { endpoint->path, endpoint->endpoint->methods, NULL };
+    route added = { .pattern = endpoint->path, .methods = endpoint->endpoint->methods };
+    const route *rival = NULL;
     buffer why = { 0 };
     csgi_status status;
 
     added.target = target_new(self, all, endpoint);
     if (!added.target) return CSGI_ENOMEM;
-    status = router_add(routes, &added, &why);
-    if (status == CSGI_OK) status = router_add(endpoint->instance->next_routes, &added, &why);
-    if (status == CSGI_EINVAL) explain(routes, &added, buffer_str(&why), problem);
+    status = router_add(routes, &added, &rival, &why);
+    if (status == CSGI_OK) status = router_add(endpoint->instance->next_routes, &added, NULL, &why);
+    if (status == CSGI_EINVAL) explain(endpoint, rival, buffer_str(&why), problem);
     buffer_fini(&why);
     return status;
 }

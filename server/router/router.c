@@ -7,10 +7,11 @@
 
 #include "base/check.h"
 #include "base/str.h"
-#include "router/tree.h"
+#include "router/host_trees.h"
 
 struct router {
-    tree tree;
+    tree tree;        /* of the routes for any host */
+    host_trees hosts; /* of the others */
     methods methods;
     const tree_route **routes; /* in the order of adding */
     size_t count, capacity;
@@ -32,9 +33,15 @@ router *router_new(void)
 void router_free(router *self)
 {
     if (!self) return;
+    host_trees_fini(&self->hosts);
     tree_fini(&self->tree);
     free(self->routes);
     free(self);
+}
+
+bool router_has_hosts(const router *self)
+{
+    return self->hosts.count > 0;
 }
 
 size_t router_count(const router *self)
@@ -80,7 +87,23 @@ static csgi_status parse_route(router *self, const route *wanted, tree_route *ou
     out->route.target = wanted->target;
     out->route.pattern = arena_copy_str(&self->tree.arena, wanted->pattern);
     out->route.methods = arena_copy_str(&self->tree.arena, wanted->methods);
-    return out->route.pattern.ptr && out->route.methods.ptr ? CSGI_OK : CSGI_ENOMEM;
+    out->route.host = arena_copy_str(&self->tree.arena, wanted->host);
+    return out->route.pattern.ptr && out->route.methods.ptr && out->route.host.ptr ? CSGI_OK
+                                                                                   : CSGI_ENOMEM;
+}
+
+/* The tree that a route belongs in; NULL: no memory. */
+static tree *tree_for(router *self, const route *wanted)
+{
+    return wanted->host.len ? host_trees_take(&self->hosts, wanted->host) : &self->tree;
+}
+
+static csgi_status check_host(const route *wanted, buffer *problem)
+{
+    if (wanted->host.len <= HOST_NAME_MAX_LEN) return CSGI_OK;
+    (void)buffer_printf(problem, "route \"%.*s\": its host has more than %d bytes",
+                        STR_ARG(wanted->pattern), HOST_NAME_MAX_LEN);
+    return CSGI_EINVAL;
 }
 
 static csgi_status report_rival(router *self, const tree_route *added, const tree_route *rival,
@@ -90,32 +113,54 @@ static csgi_status report_rival(router *self, const tree_route *added, const tre
     csgi_str names = methods_list(&self->methods, both, &self->tree.arena);
 
     (void)buffer_printf(problem,
-                        "route \"%s\" collides with route \"%s\": both match the same paths with "
-                        "%s%.*s; change a path or the methods of one",
+                        "route \"%s\" collides with route \"%s\": both match the same paths%s%s "
+                        "with %s%.*s; change a path or the methods of one",
                         added->route.pattern.ptr, rival->route.pattern.ptr,
+                        added->route.host.len ? " of " : "", added->route.host.ptr,
                         both == METHOD_SET_ANY ? "any method" : "",
                         both == METHOD_SET_ANY ? 0 : (int)names.len, names.ptr ? names.ptr : "");
     return CSGI_EINVAL;
 }
 
-csgi_status router_add(router *self, const route *wanted, buffer *problem)
+csgi_status router_add(router *self, const route *wanted, const route **rival, buffer *problem)
 {
     tree_route *added = arena_alloc(&self->tree.arena, sizeof(*added), _Alignof(tree_route));
-    const tree_route *rival;
+    const tree_route *found;
+    tree *into;
     csgi_status status;
 
+    if (rival) *rival = NULL;
     if (!added || reserve_route(self) != CSGI_OK) return CSGI_ENOMEM;
     *added = (tree_route){ 0 };
-    status = parse_route(self, wanted, added, problem);
+    status = check_host(wanted, problem);
+    if (status == CSGI_OK) status = parse_route(self, wanted, added, problem);
     if (status != CSGI_OK) return status;
-    rival = tree_find_rival(&self->tree, added);
-    if (rival) return report_rival(self, added, rival, problem);
-    status = tree_add(&self->tree, added);
+    into = tree_for(self, wanted);
+    if (!into) return CSGI_ENOMEM;
+    found = tree_find_rival(into, added);
+    if (found && rival) *rival = &found->route;
+    if (found) return report_rival(self, added, found, problem);
+    status = tree_add(into, added);
     if (status == CSGI_OK) self->routes[self->count++] = added;
     return status;
 }
 
 /* ---- matching ---- */
+
+/* Where a request's route may be, the best first; the last is for any host. */
+typedef struct candidates {
+    const tree *trees[HOST_MATCHES_MAX + 1];
+    size_t count;
+} candidates;
+
+static const tree_route *find_in(const candidates *trees, tree_search *search)
+{
+    const tree_route *found = NULL;
+
+    for (size_t i = 0; i < trees->count && !found; i++)
+        found = tree_find(trees->trees[i], search);
+    return found;
+}
 
 /* Decodes the raw bytes of a segment (or of the rest of the path) to out. False: a bad escape, a
  * NUL, or no UTF-8. */
@@ -222,7 +267,7 @@ static csgi_status bind_params(const tree_route *found, const tree_search *searc
 
 /* Is there a route, whatever its methods, when the path has one slash more at its end, or one less?
  * Then its path is in *location. */
-static bool find_redirect(const router *self, tree_search *search, csgi_str raw, arena *memory,
+static bool find_redirect(const candidates *trees, tree_search *search, csgi_str raw, arena *memory,
                           csgi_str *location)
 {
     bool has_slash = search->segments[search->count - 1].text.len == 0;
@@ -237,7 +282,7 @@ static bool find_redirect(const router *self, tree_search *search, csgi_str raw,
         search->segments[search->count++] =
             (path_segment){ .text = STR(""), .hash = SEGMENT_HASH_START };
     }
-    if (!tree_find(&self->tree, search) && !search->allowed) return false;
+    if (!find_in(trees, search) && !search->allowed) return false;
     *location = arena_printf(memory, "%.*s%s", STR_ARG(raw), has_slash ? "" : "/");
     return true;
 }
@@ -260,8 +305,9 @@ static csgi_str allow_list(const router *self, method_set allowed, arena *memory
 }
 
 /* What to answer where no route took the method. */
-static route_result match_other(const router *self, tree_search *search, csgi_str raw,
-                                arena *memory, route_match *match, csgi_status *status)
+static route_result match_other(const router *self, const candidates *trees, tree_search *search,
+                                csgi_str raw, arena *memory, route_match *match,
+                                csgi_status *status)
 {
     bool is_options = search->method == METHOD_OPTIONS;
 
@@ -270,38 +316,53 @@ static route_result match_other(const router *self, tree_search *search, csgi_st
         if (!match->allow.ptr) *status = CSGI_ENOMEM;
         return is_options ? ROUTE_OPTIONS : ROUTE_METHOD_NOT_ALLOWED;
     }
-    if (!find_redirect(self, search, raw, memory, &match->location)) return ROUTE_NOT_FOUND;
+    if (!find_redirect(trees, search, raw, memory, &match->location)) return ROUTE_NOT_FOUND;
     if (!match->location.ptr) *status = CSGI_ENOMEM;
     return ROUTE_REDIRECT;
 }
 
-route_result router_match(const router *self, csgi_str method, csgi_str raw_path, arena *memory,
+/* Splits the path. CSGI_EINVAL, CSGI_ENOMEM. */
+static csgi_status split(tree_search *search, csgi_str raw, arena *memory)
+{
+    search->count = 0;
+    search->has_more = false;
+    search->allowed = 0;
+    return split_plain(search, raw) ? CSGI_OK : split_encoded(search, raw, memory);
+}
+
+static csgi_status list_all_methods(const router *self, arena *memory, route_match *match)
+{
+    match->allow = allow_list(self, all_methods(self), memory);
+    return match->allow.ptr ? CSGI_OK : CSGI_ENOMEM;
+}
+
+route_result router_match(const router *self, const route_request *request, arena *memory,
                           route_match *match, csgi_status *status)
 {
     tree_search search; /* 2 KiB: the segments beyond count stay as they are */
+    candidates trees;   /* likewise */
+    csgi_str raw_path = request->raw_path;
     route_result result = ROUTE_FOUND;
     const tree_route *found;
 
-    search.count = 0;
-    search.has_more = false;
-    search.method = methods_find(&self->methods, method);
-    search.allowed = 0;
+    search.method = methods_find(&self->methods, request->method);
     *match = (route_match){ 0 };
     *status = CSGI_OK;
     if (search.method == METHOD_OPTIONS && str_eq(raw_path, STR("*"))) {
-        match->allow = allow_list(self, all_methods(self), memory);
-        if (!match->allow.ptr) *status = CSGI_ENOMEM;
+        *status = list_all_methods(self, memory, match);
         return *status == CSGI_OK ? ROUTE_OPTIONS : ROUTE_BAD_PATH;
     }
     if (raw_path.len == 0 || raw_path.ptr[0] != '/') return ROUTE_NOT_FOUND;
-    if (!split_plain(&search, raw_path)) *status = split_encoded(&search, raw_path, memory);
+    *status = split(&search, raw_path, memory);
     if (*status != CSGI_OK) return ROUTE_BAD_PATH;
-    found = tree_find(&self->tree, &search);
+    trees.count = self->hosts.count ? host_trees_find(&self->hosts, request->host, trees.trees) : 0;
+    trees.trees[trees.count++] = &self->tree;
+    found = find_in(&trees, &search);
     if (found) {
         match->route = &found->route;
         *status = bind_params(found, &search, raw_path, memory, &match->params);
     } else {
-        result = match_other(self, &search, raw_path, memory, match, status);
+        result = match_other(self, &trees, &search, raw_path, memory, match, status);
     }
     return *status == CSGI_OK ? result : ROUTE_BAD_PATH;
 }

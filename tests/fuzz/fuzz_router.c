@@ -1,19 +1,33 @@
 /* SPDX-License-Identifier: MIT
- * Any lines as a route table, the last one as a path to match: whatever is accepted can be matched,
- * and its parameters have no NUL inside. */
+ * Any lines as a route table, each "PATTERN" or "PATTERN HOST", the last one as a path, and perhaps
+ * a host, to match: whatever is accepted can be matched, and its parameters have no NUL inside. */
 #include "fuzz.h"
 
+#include "base/str.h"
 #include "router/router.h"
 
-static void match(const router *routes, csgi_str path)
+/* The part before the first space, and the part behind it. */
+static csgi_str before_space(csgi_str line)
 {
+    return str_slice(line, 0, str_find_char(line, ' '));
+}
+
+static csgi_str after_space(csgi_str line)
+{
+    return str_slice(line, str_find_char(line, ' ') + 1, line.len);
+}
+
+static void match(const router *routes, csgi_str line)
+{
+    csgi_str path = before_space(line);
+    const route_request request = { CSGI_STR("GET"), path, after_space(line) };
     route_match found = { 0 };
     csgi_status status = CSGI_OK;
     arena memory;
     route_result result;
 
     arena_init(&memory, NULL, 0);
-    result = router_match(routes, (csgi_str)CSGI_STR("GET"), path, &memory, &found, &status);
+    result = router_match(routes, &request, &memory, &found, &status);
     if (result == ROUTE_FOUND) {
         MUST(found.route && found.params.count <= ROUTE_MAX_PARAMS);
         for (size_t i = 0; i < found.params.count; i++) {
@@ -38,10 +52,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
     MUST(routes);
     for (size_t i = 0; i < len && count < 64; i++) {
-        route wanted = { { text + start, i - start }, methods[count % 3], routes };
+        csgi_str line = { text + start, i - start };
+        route wanted = { before_space(line), methods[count % 3], routes, after_space(line) };
 
         if (text[i] != '\n') continue;
-        if (router_add(routes, &wanted, &problem) != CSGI_OK) MUST(problem.len);
+        if (router_add(routes, &wanted, NULL, &problem) != CSGI_OK) MUST(problem.len);
         problem.len = 0;
         start = i + 1;
         count++;
