@@ -17,7 +17,8 @@ extern const csgi_notice_extension ext_notice;
 /* An in-process call may lead to further ones, this deep. */
 #define APP_CALL_MAX_DEPTH 16u
 
-/* csgi_client_extension.fetch for "app:NAME/path" (in_process.c); on failure *why is a sentence.
+/* csgi_client_extension.fetch for "app:NAME/path", or "app:/path" for the routes of all
+ * apps (in_process.c); on failure *why is a sentence.
  * [task] [suspends] */
 csgi_status in_process_fetch(app_set *set, arena *arena, const csgi_client_request *request,
                              const csgi_client_response **response, buffer *why);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * "app:NAME/path": a request to an app of this server, along its own routes, without a connection.
- */
+ * "app:NAME/path": a request to an app of this server, along its own routes, without a connection;
+ * "app:/path" goes along the routes of all. */
 #include <inttypes.h>
 
 #include "app/extensions.h"
@@ -51,25 +51,46 @@ static csgi_status parse_url(csgi_str text, app_url *out, buffer *why)
     return CSGI_OK;
 }
 
-/* The app of that name, ready to be asked; NULL: *why says which there are. */
-static instance *find_app(const app_set *set, csgi_str name, buffer *why)
+static bool has_started(const instance *self)
 {
-    instance *found = app_set_find(set, name);
+    return self->lifespan.state != LIFESPAN_STARTING && self->lifespan.state != LIFESPAN_FAILED;
+}
+
+static instance *find_unstarted(const app_set *set)
+{
+    LIST_EACH (node, &set->instances) {
+        instance *each = CONTAINER_OF(node, instance, node);
+
+        if (!has_started(each)) return each;
+    }
+    return NULL;
+}
+
+static void list_apps(const app_set *set, csgi_str missing, buffer *why)
+{
     const char *separator = "";
 
-    if (found && found->lifespan.state != LIFESPAN_STARTING &&
-        found->lifespan.state != LIFESPAN_FAILED)
-        return found;
-    if (found) {
-        buffer_printf(why, "app:%.*s: it has not started", STR_ARG(name));
-        return NULL;
-    }
-    buffer_printf(why, "there is no app named %.*s (there are: ", STR_ARG(name));
+    buffer_printf(why, "there is no app named %.*s (there are: ", STR_ARG(missing));
     LIST_EACH (node, &set->instances) {
         buffer_printf(why, "%s%.*s", separator, STR_ARG(CONTAINER_OF(node, instance, node)->name));
         separator = ", ";
     }
     buffer_printf(why, ")");
+}
+
+/* The routes of the app of that name, or of all, ready to be asked; NULL: *why says what is not. */
+static const router *find_routes(const app_set *set, csgi_str name, buffer *why)
+{
+    const instance *named = name.len ? app_set_find(set, name) : NULL;
+    const instance *unstarted;
+
+    if (name.len && !named) {
+        list_apps(set, name, why);
+        return NULL;
+    }
+    unstarted = named ? (has_started(named) ? NULL : named) : find_unstarted(set);
+    if (!unstarted) return named ? named->routes : set->routes;
+    buffer_printf(why, "app:%.*s: it has not started", STR_ARG(unstarted->name));
     return NULL;
 }
 
@@ -89,7 +110,7 @@ static csgi_status make_headers(arena *into, const csgi_client_request *request,
     csgi_field *fields = arena_alloc(into, (count + 2) * sizeof *fields, _Alignof(csgi_field));
 
     if (!fields) return CSGI_ENOMEM;
-    fields[0] = (csgi_field){ STR("host"), to->name, 0, 0 };
+    fields[0] = (csgi_field){ STR("host"), to->name.len ? to->name : STR("localhost"), 0, 0 };
     if (count) memcpy(fields + 1, request->headers.items, count * sizeof *fields);
     *out = (csgi_fields){ fields, count + 1 };
     if (!has_length) return CSGI_OK;
@@ -185,8 +206,8 @@ static csgi_status explain(csgi_status status, csgi_str name, buffer *why)
 }
 
 /* Hands the request over and waits for the response. */
-static csgi_status ask(in_process *self, instance *app, const memory_request *request,
-                       unsigned depth)
+static csgi_status ask(in_process *self, app_set *set, const router *routes,
+                       const memory_request *request, unsigned depth)
 {
     exchange *asked;
     csgi_status status =
@@ -196,7 +217,7 @@ static csgi_status ask(in_process *self, instance *app, const memory_request *re
     task_wait_begin(self->loop, &self->wait);
     timer_init(&self->limit, on_limit);
     watch(self);
-    app_set_dispatch_along(app->set, app->routes, asked, depth);
+    app_set_dispatch_along(set, routes, asked, depth);
     status = task_wait_end(&self->wait);
     timer_stop(self->loop, &self->limit);
     if (self->call) memory_call_free(self->call);
@@ -210,14 +231,14 @@ csgi_status in_process_fetch(app_set *set, arena *into, const csgi_client_reques
     memory_request asked;
     request_facts facts;
     app_url to;
-    instance *app;
+    const router *routes;
     unsigned depth = current_depth(set) + 1;
     csgi_status status = request_check(request, &facts, why);
 
     if (status == CSGI_OK) status = parse_url(request->url, &to, why);
     if (status != CSGI_OK) return status;
-    app = find_app(set, to.name, why);
-    if (!app) return CSGI_EUNREACH;
+    routes = find_routes(set, to.name, why);
+    if (!routes) return CSGI_EUNREACH;
     if (depth > APP_CALL_MAX_DEPTH) {
         buffer_printf(why, "app:%.*s: in-process calls lead to one another more than %u deep",
                       STR_ARG(to.name), APP_CALL_MAX_DEPTH);
@@ -234,7 +255,7 @@ csgi_status in_process_fetch(app_set *set, arena *into, const csgi_client_reques
     self.read_ms = facts.read_timeout_ms;
     self.due_ms = request_due_ms(loop_now_ms(set->loop), facts.total_timeout_ms);
     status = make_headers(into, request, &to, facts.has_length, &asked.headers);
-    if (status == CSGI_OK) status = ask(&self, app, &asked, depth);
+    if (status == CSGI_OK) status = ask(&self, set, routes, &asked, depth);
     if (status != CSGI_OK) return explain(status, to.name, why);
     *response = self.response;
     return CSGI_OK;

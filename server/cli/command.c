@@ -15,7 +15,8 @@ void print_version(void)
     printf("capricorn %s (CSGI %u.%u)\n", CAPRICORN_VERSION, CSGI_ABI_MAJOR, CSGI_ABI_MINOR);
 }
 
-/* In lines of at most HELP_WIDTH columns; the text's own line ends stay. */
+/* In lines of at most HELP_WIDTH columns; the text's own line ends stay, and its lines that begin
+ * with two spaces stay as they are. */
 static void print_text_wrapped(csgi_str text, buffer *out)
 {
     size_t column = 0;
@@ -23,6 +24,14 @@ static void print_text_wrapped(csgi_str text, buffer *out)
     while (text.len) {
         size_t word = 0;
 
+        if (!column && str_starts_with(text, STR("  "))) {
+            size_t line = str_find_char(text, '\n');
+
+            buffer_append(out, text.ptr, line);
+            buffer_append(out, "\n", 1);
+            text = str_slice(text, line + 1, SIZE_MAX);
+            continue;
+        }
         while (word < text.len && text.ptr[word] != ' ' && text.ptr[word] != '\n')
             word++;
         if (column && column + 1 + word > HELP_WIDTH) {

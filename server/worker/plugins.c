@@ -119,8 +119,9 @@ static csgi_status load_file(app_set *apps, const server_options *options, const
     return status;
 }
 
-csgi_status plugins_load_files(app_set *apps, const server_options *options, char **files,
-                               size_t file_count)
+/* Each mistake is logged, all at once. CSGI_EFAIL when there was one. */
+static csgi_status load_files(app_set *apps, const server_options *options, char **files,
+                              size_t file_count)
 {
     csgi_status result = CSGI_OK;
 
@@ -136,7 +137,8 @@ csgi_status plugins_load_files(app_set *apps, const server_options *options, cha
     return result;
 }
 
-csgi_status plugins_load_directory(app_set *apps, const server_options *options)
+/* Likewise; CSGI_ENOMEM too, which is not logged. */
+static csgi_status load_directory(app_set *apps, const server_options *options)
 {
     char **files;
     size_t count;
@@ -151,7 +153,16 @@ csgi_status plugins_load_directory(app_set *apps, const server_options *options)
     if (count == 0)
         log_warning("%s: no plugin (*.so) in this directory; every request will be answered 404",
                     options->plugin_dir);
-    status = plugins_load_files(apps, options, files, count);
+    status = load_files(apps, options, files, count);
     plugin_directory_list_free(files, count);
     return status;
+}
+
+csgi_status plugins_load(app_set *apps, const server_options *options, char **files,
+                         size_t file_count, buffer *problem)
+{
+    csgi_status status =
+        file_count ? load_files(apps, options, files, file_count) : load_directory(apps, options);
+
+    return status == CSGI_OK ? app_set_route_defaults(apps, problem) : status;
 }

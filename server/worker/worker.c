@@ -323,16 +323,6 @@ static csgi_status make_parts(worker *self, buffer *problem)
     return status == CSGI_OK ? make_apps(self, problem) : status;
 }
 
-static csgi_status load_plugins(worker *self, char **files, size_t file_count, buffer *problem)
-{
-    csgi_status status = file_count
-                             ? plugins_load_files(self->apps, self->options, files, file_count)
-                             : plugins_load_directory(self->apps, self->options);
-
-    if (status == CSGI_OK) status = app_set_route_defaults(self->apps, problem);
-    return status;
-}
-
 static csgi_status watch_signals(worker *self)
 {
     csgi_status status = loop_watch_signal(self->loop, SIGINT, on_signal, self);
@@ -363,7 +353,7 @@ static csgi_status load_plugins_stoppably(worker *self, char **files, size_t fil
 
     signal(SIGINT, on_early_signal);
     signal(SIGTERM, on_early_signal);
-    status = load_plugins(self, files, file_count, problem);
+    status = plugins_load(self->apps, self->options, files, file_count, problem);
     watched = watch_signals(self);
     self->stop_asked = early_signals != 0;
     return status == CSGI_OK ? watched : status;

@@ -172,6 +172,22 @@ static void an_app_asks_another_by_name(void **state)
     fixture_close(&f);
 }
 
+static void without_a_name_the_routes_of_all_apps_count(void **state)
+{
+    fixture f;
+    answer got;
+
+    (void)state;
+    open_both(&f, NULL);
+    got = get_front(&f, "app:/echo/x?a=b");
+    assert_int_equal(got.status, 201);
+    assert_string_equal(got.body, "GET /echo/x?a=b  host=localhost");
+    assert_int_equal(get_front(&f, "app:/front").status, 502); /* leads to itself, to an end */
+    assert_non_null(strstr(detail, "more than 16 deep"));
+    assert_int_equal(get_front(&f, "app:").status, 404);
+    fixture_close(&f);
+}
+
 static void any_status_is_a_success(void **state)
 {
     fixture f;
@@ -352,6 +368,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_app_asks_another_by_name),
+        cmocka_unit_test(without_a_name_the_routes_of_all_apps_count),
         cmocka_unit_test(any_status_is_a_success),
         cmocka_unit_test(an_unknown_app_is_unreachable_and_the_known_are_named),
         cmocka_unit_test(a_bad_request_is_einval),

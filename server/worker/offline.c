@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ * Apps without a server: opening them, and one call from start-up to shut-down. */
+#include "worker/offline.h"
+
+#include <signal.h>
+
+#include "base/str.h"
+#include "log/log.h"
+#include "loop/crash.h"
+#include "net/stream.h"
+#include "worker/plugins.h"
+
+/* One call; the steps follow one another by callbacks. */
+typedef struct offline_run {
+    offline *apart;
+    const memory_request *request;
+    memory_done_fn on_response;
+    void *arg;
+    memory_call *call;
+    csgi_status status;
+    bool is_over; /* the apps have been shut down */
+} offline_run;
+
+static void end_loop(offline *self)
+{
+    if (self->client) client_close(self->client);
+    self->client = NULL;
+    loop_run(self->loop);
+}
+
+static csgi_status make_apps(offline *self, const server_options *options)
+{
+    const loop_options of_loop = { .stack_size = options->stack_size,
+                                   .stall_threshold_ms = options->stall_threshold_ms };
+    const app_options of_apps = { .server_url = CSGI_STR("app:"),
+                                  .startup_timeout_ms = options->timeout_startup_ms,
+                                  .on_step = crash_set_step };
+    csgi_status status = loop_new(&of_loop, &self->loop);
+
+    if (status != CSGI_OK) return status;
+    self->client = client_new(self->loop, NULL);
+    if (!self->client) return CSGI_ENOMEM;
+    return app_set_new(self->loop, self->client, &of_apps, &self->apps);
+}
+
+csgi_status offline_open(offline *self, const server_options *options, char **files,
+                         size_t file_count)
+{
+    buffer problem = { 0 };
+    csgi_status status;
+
+    *self = (offline){ 0 };
+    signal(SIGPIPE, SIG_IGN);
+    task_install_crash_report();
+    status = make_apps(self, options);
+    if (status == CSGI_OK) status = plugins_load(self->apps, options, files, file_count, &problem);
+    if (problem.len) log_error("%.*s", STR_ARG(buffer_str(&problem)));
+    if (status == CSGI_ENOMEM && !problem.len) log_error("no memory to load the plugins");
+    buffer_fini(&problem);
+    if (status != CSGI_OK) offline_close(self);
+    return status;
+}
+
+void offline_close(offline *self)
+{
+    bool is_stuck = self->apps && (app_set_running(self->apps) || app_set_is_stuck(self->apps));
+
+    if (!self->loop || is_stuck) return;
+    app_set_free(self->apps);
+    end_loop(self);
+    exchange_pool_clear();
+    stream_pool_clear();
+    loop_free(self->loop);
+}
+
+/* ---- one call ---- */
+
+static void on_ended(void *arg, csgi_status status)
+{
+    offline_run *self = arg;
+
+    (void)status; /* each failure is logged by name */
+    self->is_over = true;
+    client_close(self->apart->client); /* its idle connections would keep the loop running */
+    self->apart->client = NULL;
+}
+
+static void on_no_calls(void *arg)
+{
+    offline_run *self = arg;
+
+    app_set_shutdown(self->apart->apps, on_ended, self);
+}
+
+static void on_response(void *arg, csgi_status status, const memory_response *response)
+{
+    offline_run *self = arg;
+
+    self->on_response(self->arg, status, response);
+    memory_call_free(self->call);
+    self->call = NULL;
+    app_set_when_idle(self->apart->apps, on_no_calls, self);
+}
+
+static void on_started(void *arg, csgi_status status)
+{
+    offline_run *self = arg;
+    exchange *asked;
+
+    if (status == CSGI_OK)
+        status = memory_call_new(self->apart->loop, self->request, on_response, self, &self->call,
+                                 &asked);
+    self->status = status;
+    if (status == CSGI_OK)
+        app_set_dispatch(self->apart->apps, asked);
+    else
+        on_no_calls(self);
+}
+
+csgi_status offline_call(offline *self, const memory_request *request, memory_done_fn on_done,
+                         void *arg)
+{
+    offline_run run = { .apart = self, .request = request, .on_response = on_done, .arg = arg };
+
+    app_set_startup(self->apps, on_started, &run);
+    loop_run(self->loop);
+    if (run.is_over) return run.status;
+    log_error("the call has not ended, and waits for nothing that could come");
+    app_set_cancel_all(self->apps);
+    loop_run(self->loop);
+    memory_call_free(run.call);
+    return CSGI_EFAIL;
+}

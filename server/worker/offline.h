@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * The apps of a server without the server: loaded and routed as run would, with no listener, for
+ * the commands that call one of them or list their routes. */
+#ifndef CAPRICORN_WORKER_OFFLINE_H
+#define CAPRICORN_WORKER_OFFLINE_H
+
+#include "app/app.h"
+#include "config/options.h"
+#include "exchange/memory_wire.h"
+
+typedef struct offline {
+    loop *loop;
+    client *client;
+    app_set *apps;
+} offline;
+
+/* Loads the named plugin files, or else those of the plugin directory, and makes the route table;
+ * nothing has been started. Their server_url is "app:", which leads back to these apps. What is
+ * wrong is logged. After CSGI_OK offline_close is owed. CSGI_EFAIL, CSGI_EINVAL, CSGI_ENOMEM. */
+csgi_status offline_open(offline *self, const server_options *options, char **files,
+                         size_t file_count);
+/* Starts the apps, makes one request, and shuts them down; once. on_response is called as
+ * memory_done_fn says, unless the start fails, which is logged. CSGI_EFAIL: the start failed, or
+ * the call has not ended and waits for nothing. CSGI_EINVAL: as memory_call_new. */
+csgi_status offline_call(offline *self, const memory_request *request, memory_done_fn on_response,
+                         void *arg);
+/* Destroys the apps. One that will not end is left behind, and its memory with it. */
+void offline_close(offline *self);
+
+#endif
