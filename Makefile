@@ -54,8 +54,8 @@ PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 COMMON   := $(OPT) $(SANFLAGS) -fvisibility=hidden -pthread
 CFLAGS_ALL := -std=gnu11 $(COMMON) -MMD -MP $(WARNINGS)
-CPPFLAGS_ALL := -Iserver -Isdk/include -D_GNU_SOURCE -DCAPRICORN_VERSION='"$(VERSION)"' \
-                $(LLHTTP_CFLAGS) $(PKG_CFLAGS)
+CPPFLAGS_ALL := -Iserver -Isdk/include -I$(BUILD)/generated -D_GNU_SOURCE \
+                -DCAPRICORN_VERSION='"$(VERSION)"' $(LLHTTP_CFLAGS) $(PKG_CFLAGS)
 LIBS     := $(PKG_LIBS) -l:libboost_context.a -ldl -pthread
 
 # ---- what there is to build: found by its place in the tree ----
@@ -86,6 +86,7 @@ TEST_SOS     := $(foreach s,$(TEST_PLUGINS),$(if $(call is_buildable,$(s)),$(cal
 
 .PHONY: all server plugins examples
 all: server plugins examples ## build the server, the plugins and the examples
+all: $(if $(SAN),,$(BUILD)/pkgconfig/csgi.pc)
 server: $(BUILD)/capricorn
 plugins: $(filter $(BUILD)/plugins/%,$(PLUGIN_SOS))
 examples: $(filter $(BUILD)/examples/%,$(PLUGIN_SOS))
@@ -103,6 +104,13 @@ $(BUILD)/server/%.o: server/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -fPIE $(CPPFLAGS_ALL) -c -o $@ $<
 
+# The templates of "capricorn new" as C strings, a line each.
+TEMPLATES := $(patsubst sdk/template/%.in,$(BUILD)/generated/cli/%.inc,$(wildcard sdk/template/*.in))
+$(BUILD)/server/cli/new.o: $(TEMPLATES)
+$(BUILD)/generated/cli/%.inc: sdk/template/%.in
+	@mkdir -p $(@D)
+	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
+
 $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(OPT) $(SANFLAGS) -w -fPIE -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) -c -o $@ $<
@@ -111,6 +119,13 @@ $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
 
 $(BUILD)/libcsgi_web.a: $(SDK_OBJS)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# For plugins built elsewhere with this tree: PKG_CONFIG_PATH=$(BUILD)/pkgconfig.
+$(BUILD)/pkgconfig/csgi.pc: sdk/csgi.pc.in Makefile $(BUILD)/libcsgi_web.a
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|^includedir=.*|includedir=$(CURDIR)/sdk/include|' \
+	    -e 's|^libdir=.*|libdir=$(abspath $(BUILD))|' -e 's|^datadir=.*|datadir=$(CURDIR)/sdk|' \
+	    -e 's|@PREFIX@|$(CURDIR)|; s|@VERSION@|$(VERSION)|' $< > $@
 
 $(BUILD)/sdk/%.o: sdk/%.c
 	@mkdir -p $(@D)

@@ -8,5 +8,6 @@ const command *const command_table[] = {
     &run_command,
     &check_command,
     &call_command,
+    &new_command,
 };
 const size_t command_count = COUNT_OF(command_table);
