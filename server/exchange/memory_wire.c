@@ -131,7 +131,7 @@ static const exchange_wire memory_wire = {
 
 /* ---- making the request ---- */
 
-static const address unnamed = { .as.any.sa_family = AF_UNIX, .len = sizeof(sa_family_t) };
+static const address unnamed = { .len = sizeof(sa_family_t), .as.any.sa_family = AF_UNIX };
 
 static csgi_status set_request(exchange *made, const memory_request *from)
 {

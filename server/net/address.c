@@ -3,7 +3,6 @@
 #include "net/address.h"
 
 #include <arpa/inet.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,30 +22,50 @@ struct resolving {
     uint32_t port;
 };
 
-_Static_assert(sizeof((address *)0)->host >= sizeof((address *)0)->as.unix_path.sun_path,
-               "host has room for any path");
-_Static_assert(sizeof((address *)0)->host >= INET6_ADDRSTRLEN + IF_NAMESIZE,
-               "host has room for any IP address");
+_Static_assert(ADDRESS_TEXT_SIZE >= sizeof((address *)0)->as.unix_path.sun_path,
+               "there is room for any path that ends with a NUL");
+_Static_assert(ADDRESS_TEXT_SIZE >= INET6_ADDRSTRLEN, "there is room for any IP address");
 
-static void print_ipv4(address *self)
+/* ---- text ---- */
+
+#define TEN(tens)                                                                           \
+#tens "0", #tens "1", #tens "2", #tens "3", #tens "4", #tens "5", #tens "6", #tens "7", \
+        #tens "8", #tens "9"
+static const char octet_texts[256][4] = {
+    TEN(),   TEN(1),  TEN(2),  TEN(3),  TEN(4),  TEN(5),  TEN(6),  TEN(7),
+    TEN(8),  TEN(9),  TEN(10), TEN(11), TEN(12), TEN(13), TEN(14), TEN(15),
+    TEN(16), TEN(17), TEN(18), TEN(19), TEN(20), TEN(21), TEN(22), TEN(23),
+    TEN(24), "250",   "251",   "252",   "253",   "254",   "255",
+};
+
+/* From a table, for each request has two of them: inet_ntop's sprintf costs twenty times as much,
+ * and a second page of the stack that it is called on. */
+static void print_ipv4(const void *four, address_text *out)
 {
-    inet_ntop(AF_INET, &self->as.ipv4.sin_addr, self->host, sizeof self->host);
-    self->port = ntohs(self->as.ipv4.sin_port);
+    const unsigned char *octets = four;
+    char *at = out->bytes;
+
+    for (int i = 0; i < 4; i++) {
+        memcpy(at, octet_texts[octets[i]], 4);
+        at += 1 + (octets[i] > 9) + (octets[i] > 99);
+        *at++ = '.';
+    }
+    *--at = '\0';
+    out->len = (size_t)(at - out->bytes);
 }
 
 /* An IPv4 client of a dual-stack listener shows as the IPv4 address it is. */
-static void print_ipv6(address *self)
+static void print_ipv6(const struct sockaddr_in6 *in6, address_text *out)
 {
-    const struct sockaddr_in6 *in6 = &self->as.ipv6;
-
-    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-        inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], self->host, sizeof self->host);
-    else
-        inet_ntop(AF_INET6, &in6->sin6_addr, self->host, sizeof self->host);
-    self->port = ntohs(in6->sin6_port);
+    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+        print_ipv4(&in6->sin6_addr.s6_addr[12], out);
+        return;
+    }
+    inet_ntop(AF_INET6, &in6->sin6_addr, out->bytes, sizeof out->bytes);
+    out->len = strlen(out->bytes);
 }
 
-static void print_path(address *self)
+static void print_path(const address *self, address_text *out)
 {
     size_t len = self->len > offsetof(struct sockaddr_un, sun_path)
                      ? self->len - offsetof(struct sockaddr_un, sun_path)
@@ -54,10 +73,46 @@ static void print_path(address *self)
 
     /* An abstract name begins with NUL, and counts as unnamed. */
     len = strnlen(self->as.unix_path.sun_path, len);
-    if (len >= sizeof self->host) len = sizeof self->host - 1;
-    memcpy(self->host, self->as.unix_path.sun_path, len);
-    self->host[len] = '\0';
+    if (len >= sizeof out->bytes) len = sizeof out->bytes - 1;
+    memcpy(out->bytes, self->as.unix_path.sun_path, len);
+    out->bytes[len] = '\0';
+    out->len = len;
 }
+
+/* Is it one of IP, and not merely of its family? */
+static bool is_ip(const address *self)
+{
+    if (self->as.any.sa_family == AF_INET) return self->len >= sizeof self->as.ipv4;
+    return self->as.any.sa_family == AF_INET6 && self->len >= sizeof self->as.ipv6;
+}
+
+address_text address_host(const address *self)
+{
+    address_text text;
+
+    text.len = 0;
+    text.bytes[0] = '\0';
+    if (address_is_unix(self))
+        print_path(self, &text);
+    else if (is_ip(self) && self->as.any.sa_family == AF_INET)
+        print_ipv4(&self->as.ipv4.sin_addr, &text);
+    else if (is_ip(self))
+        print_ipv6(&self->as.ipv6, &text);
+    return text;
+}
+
+uint32_t address_port(const address *self)
+{
+    return is_ip(self) ? ntohs(self->as.ipv4.sin_port) : 0;
+}
+
+bool address_is_same(const address *self, const address *other)
+{
+    return address_port(self) == address_port(other) &&
+           strcmp(address_host(self).bytes, address_host(other).bytes) == 0;
+}
+
+/* ---- making ---- */
 
 void address_from_sockaddr(address *self, const struct sockaddr *from, socklen_t len)
 {
@@ -65,19 +120,6 @@ void address_from_sockaddr(address *self, const struct sockaddr *from, socklen_t
     if (len > sizeof self->as) len = sizeof self->as;
     memcpy(&self->as, from, len);
     self->len = len;
-    switch (from->sa_family) {
-    case AF_INET:
-        print_ipv4(self);
-        break;
-    case AF_INET6:
-        print_ipv6(self);
-        break;
-    case AF_UNIX:
-        print_path(self);
-        break;
-    default:
-        break;
-    }
 }
 
 csgi_status address_from_ip(address *self, const char *host, uint32_t port)
@@ -119,7 +161,6 @@ csgi_status address_from_path(address *self, const char *path)
 void address_set_port(address *self, uint32_t port)
 {
     CHECK(!address_is_unix(self));
-    self->port = port;
     self->as.ipv4.sin_port = htons((uint16_t)port);
 }
 
@@ -130,9 +171,12 @@ bool address_is_unix(const address *self)
 
 csgi_status address_print(const address *self, buffer *out)
 {
-    if (address_is_unix(self)) return buffer_printf(out, "%s", self->host);
-    if (strchr(self->host, ':')) return buffer_printf(out, "[%s]:%u", self->host, self->port);
-    return buffer_printf(out, "%s:%u", self->host, self->port);
+    address_text host = address_host(self);
+
+    if (address_is_unix(self)) return buffer_printf(out, "%s", host.bytes);
+    if (strchr(host.bytes, ':'))
+        return buffer_printf(out, "[%s]:%u", host.bytes, address_port(self));
+    return buffer_printf(out, "%s:%u", host.bytes, address_port(self));
 }
 
 static address *copy_addresses(const resolving *self, const struct addrinfo *list, size_t *count)

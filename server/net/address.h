@@ -13,16 +13,21 @@
 #include "loop/loop.h"
 
 typedef struct address {
+    socklen_t len;
     union {
         struct sockaddr any;
         struct sockaddr_in ipv4;
         struct sockaddr_in6 ipv6;
         struct sockaddr_un unix_path;
     } as;
-    socklen_t len;
-    char host[108]; /* the address as text, or the path; "" when unnamed */
-    uint32_t port;  /* 0: a Unix socket */
 } address;
+
+/* Ended by a NUL, which len does not count. */
+#define ADDRESS_TEXT_SIZE 108
+typedef struct address_text {
+    size_t len;
+    char bytes[ADDRESS_TEXT_SIZE];
+} address_text;
 
 /* From what the kernel says. */
 void address_from_sockaddr(address *self, const struct sockaddr *from, socklen_t len);
@@ -37,6 +42,12 @@ csgi_status address_from_path(address *self, const char *path);
 /* Of an IP address. */
 void address_set_port(address *self, uint32_t port);
 bool address_is_unix(const address *self);
+/* The IP address as text, or the path, cut to fit; "" when unnamed. */
+address_text address_host(const address *self);
+/* 0: a Unix socket, or unnamed. */
+uint32_t address_port(const address *self);
+/* The same host and port, or path. */
+bool address_is_same(const address *self, const address *other);
 /* Appends "127.0.0.1:80", "[::1]:80" or the path. */
 csgi_status address_print(const address *self, buffer *out);
 

@@ -91,7 +91,7 @@ static int bind_tcp(const address *at, bool ipv6_only)
 static bool has_address(const address *found, size_t count, const address *one)
 {
     for (size_t i = 0; i < count; i++) {
-        if (found[i].port == one->port && strcmp(found[i].host, one->host) == 0) return true;
+        if (address_is_same(&found[i], one)) return true;
     }
     return false;
 }
@@ -173,24 +173,24 @@ static csgi_status make_room(const address *at, buffer *reason)
     struct stat found;
     int code;
 
-    if (lstat(at->host, &found) != 0)
+    if (lstat(address_host(at).bytes, &found) != 0)
         return errno == ENOENT ? CSGI_OK : listener_refuse(reason, at, errno);
     if (!S_ISSOCK(found.st_mode)) {
         buffer_printf(reason,
                       "cannot listen on %s: the file exists and is not a socket (remove it, or "
                       "choose another path)",
-                      at->host);
+                      address_host(at).bytes);
         return CSGI_EFAIL;
     }
     if (is_stale(at, &code)) {
-        if (unlink(at->host) == 0 || errno == ENOENT) return CSGI_OK;
+        if (unlink(address_host(at).bytes) == 0 || errno == ENOENT) return CSGI_OK;
         return listener_refuse(reason, at, errno);
     }
     if (code && code != EAGAIN) return listener_refuse(reason, at, code);
     buffer_printf(reason,
                   "cannot listen on %s: in use by a running server (stop it, or choose another "
                   "path)",
-                  at->host);
+                  address_host(at).bytes);
     return CSGI_EFAIL;
 }
 
@@ -208,7 +208,7 @@ static csgi_status bind_path(int fd, const address *at, buffer *reason)
 /* Nobody can connect before the socket listens, so the mode is never wider than asked. */
 static csgi_status set_mode(const address *at, mode_t mode, buffer *reason)
 {
-    if (mode == LISTENER_MODE_BY_MASK || chmod(at->host, mode) == 0) return CSGI_OK;
+    if (mode == LISTENER_MODE_BY_MASK || chmod(address_host(at).bytes, mode) == 0) return CSGI_OK;
     return listener_refuse(reason, at, errno);
 }
 

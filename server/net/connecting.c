@@ -80,7 +80,8 @@ csgi_status stream_connect(loop *runner, const address *to, connect_fn on_done, 
             uv_tcp_connect(&self->request, &self->stream->uv.tcp, &to->as.any, on_connected);
         if (self->failed) timer_start(runner, &self->failed_soon, 0);
     } else {
-        uv_pipe_connect(&self->request, &self->stream->uv.pipe, to->host, on_connected);
+        uv_pipe_connect(&self->request, &self->stream->uv.pipe, address_host(to).bytes,
+                        on_connected);
     }
     *out = self;
     return CSGI_OK;

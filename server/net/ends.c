@@ -9,37 +9,51 @@
 
 #define FREE_ENDS 256 /* kept for reuse */
 
+/* Only as long as its address: a Unix socket's would take four times as much as one of IP. */
 struct stream_end {
+    union {
+        size_t users;
+        stream_end *next_free;
+    };
     address at;
-    size_t users;
-    stream_end *next_free;
 };
+
+#define IP_END_SIZE (offsetof(stream_end, at.as) + sizeof(struct sockaddr_in6))
 
 static _Thread_local stream_end *free_ends;
 static _Thread_local size_t free_count;
 /* The local end that was asked for last. */
 static _Thread_local stream_end *last_local;
 
+static size_t end_size(socklen_t len)
+{
+    size_t size = offsetof(stream_end, at.as) + len;
+
+    return size > IP_END_SIZE ? size : IP_END_SIZE;
+}
+
 static stream_end *end_new(const struct sockaddr *from, socklen_t len)
 {
     stream_end *self = free_ends;
 
-    if (self) {
+    if (len > sizeof self->at.as) len = sizeof self->at.as;
+    if (self && end_size(len) == IP_END_SIZE) {
         free_ends = self->next_free;
         free_count--;
     } else {
-        self = malloc(sizeof *self);
+        self = malloc(end_size(len));
         if (!self) return NULL;
     }
-    address_from_sockaddr(&self->at, from, len);
     self->users = 1;
+    self->at.len = len;
+    memcpy(&self->at.as, from, len);
     return self;
 }
 
 void stream_end_release(stream_end *self)
 {
     if (!self || --self->users > 0) return;
-    if (free_count >= FREE_ENDS) {
+    if (free_count >= FREE_ENDS || end_size(self->at.len) != IP_END_SIZE) {
         free(self);
         return;
     }

@@ -118,7 +118,7 @@ static bool has_own_file(const listener *self)
 {
     struct stat now;
 
-    return lstat(self->local.host, &now) == 0 && now.st_dev == self->device &&
+    return lstat(address_host(&self->local).bytes, &now) == 0 && now.st_dev == self->device &&
            now.st_ino == self->inode;
 }
 
@@ -150,7 +150,7 @@ csgi_status listener_start(listener *self, int backlog, accept_fn on_accept, voi
 
 static void remove_file(const listener *self)
 {
-    if (self->owns_file && has_own_file(self)) unlink(self->local.host);
+    if (self->owns_file && has_own_file(self)) unlink(address_host(&self->local).bytes);
 }
 
 static void on_poll_closed(uv_handle_t *poll)

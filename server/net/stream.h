@@ -36,7 +36,8 @@ void stream_pool_clear(void);
 /* Sets who is told. */
 void stream_set_owner(stream *self, const stream_events *events, void *owner);
 loop *stream_loop(const stream *self);
-/* The two ends; the peer's is learnt at the first call. Valid as long as the stream. */
+/* The two ends; the peer's is learnt at the first call. Valid as long as the stream. No more than
+ * their len is there of them: they are not to be assigned. */
 const address *stream_peer(stream *self);
 const address *stream_local(stream *self);
 /* The ends as a proxy says that they are, instead of the kernel's. CSGI_ENOMEM: they are unchanged.

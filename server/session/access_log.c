@@ -100,28 +100,42 @@ static void print_dash(log_text *out, const exchange *request, csgi_str argument
 }
 
 /* A Unix socket's client, and one whom nobody named, have no address. */
-static csgi_str host_of(const exchange *request)
+static bool has_address(const exchange *request)
 {
-    csgi_str host = str_from(request->client->host);
+    return address_port(request->client) ||
+           (!address_is_unix(request->client) && address_host(request->client).len);
+}
 
-    return address_is_unix(request->client) || host.len == 0 ? STR("unix") : host;
+static address_text host_of(const exchange *request)
+{
+    static const address_text unix_client = { 4, "unix" };
+
+    return has_address(request) ? address_host(request->client) : unix_client;
+}
+
+static csgi_str text_of(const address_text *self)
+{
+    return (csgi_str){ self->bytes, self->len };
 }
 
 static void print_host(log_text *out, const exchange *request, csgi_str argument)
 {
+    address_text host = host_of(request);
+
     (void)argument;
-    put_outside(out, host_of(request));
+    put(out, text_of(&host));
 }
 
 static void print_client_addr(log_text *out, const exchange *request, csgi_str argument)
 {
-    csgi_str host = host_of(request);
-    bool is_ipv6 = str_find_char(host, ':') < host.len;
+    address_text host = host_of(request);
+    bool is_ipv6 = str_find_char(text_of(&host), ':') < host.len;
 
+    (void)argument;
     if (is_ipv6) put(out, STR("["));
-    print_host(out, request, argument);
+    put(out, text_of(&host));
     if (is_ipv6) put(out, STR("]"));
-    if (!str_eq(host, STR("unix"))) put_format(out, ":%u", request->client->port);
+    if (has_address(request)) put_format(out, ":%u", address_port(request->client));
 }
 
 static void print_method(log_text *out, const exchange *request, csgi_str argument)
@@ -308,14 +322,14 @@ static void put_json(log_text *out, const char *member, csgi_str text, size_t mo
 
 static void print_json(log_text *out, const exchange *request)
 {
-    csgi_str host = host_of(request);
+    address_text host = host_of(request);
     uint64_t us = duration_ns(request) / 1000;
 
     put(out, STR("{\"time\":\""));
     out->len += log_print_time(out->bytes + out->len);
     put(out, STR("\",\"level\":\"INFO\""));
-    put_json(out, "client", host, NAME_MAX_BYTES);
-    put_format(out, ",\"client_port\":%u", request->client->port);
+    put_json(out, "client", text_of(&host), NAME_MAX_BYTES);
+    put_format(out, ",\"client_port\":%u", address_port(request->client));
     put_json(out, "method", request->method, NAME_MAX_BYTES);
     put_json(out, "path", request->raw_path, TARGET_MAX_BYTES);
     put_json(out, "query", request->query_string, TARGET_MAX_BYTES);

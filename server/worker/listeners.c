@@ -2,8 +2,6 @@
  * Binding what the options ask for: several sockets, several addresses of one name. */
 #include "worker/listeners.h"
 
-#include <string.h>
-
 #include "base/check.h"
 #include "base/str.h"
 #include "log/log.h"
@@ -37,7 +35,8 @@ static bool has_ipv4_at(const target *targets, size_t count, uint32_t port)
         for (size_t k = 0; k < targets[i].count; k++) {
             const address *each = &targets[i].found[k];
 
-            if (port && each->port == port && each->as.any.sa_family == AF_INET) return true;
+            if (port && address_port(each) == port && each->as.any.sa_family == AF_INET)
+                return true;
         }
     }
     return false;
@@ -46,11 +45,7 @@ static bool has_ipv4_at(const target *targets, size_t count, uint32_t port)
 static bool is_bound(const listener_set *self, const address *at)
 {
     for (size_t i = 0; i < self->count; i++) {
-        const address *bound = listener_address(self->items[i]);
-
-        if (!address_is_unix(bound) && bound->port == at->port &&
-            strcmp(bound->host, at->host) == 0)
-            return true;
+        if (address_is_same(listener_address(self->items[i]), at)) return true;
     }
     return false;
 }
@@ -67,7 +62,7 @@ static csgi_status refuse_more(buffer *problem)
 static csgi_status bind_target(listener_set *self, loop *runner, const target *one,
                                const target *all, size_t count, buffer *problem)
 {
-    uint32_t port = one->found[0].port;
+    uint32_t port = address_port(&one->found[0]);
     size_t mark = problem->len;
     csgi_status status = CSGI_OK;
     bool is_served = false;
@@ -85,7 +80,7 @@ static csgi_status bind_target(listener_set *self, loop *runner, const target *o
                                    &self->items[self->count], problem);
         if (status != CSGI_OK && status != CSGI_EUNREACH) return status;
         if (status != CSGI_OK) continue;
-        port = listener_address(self->items[self->count++])->port;
+        port = address_port(listener_address(self->items[self->count++]));
         is_served = true;
     }
     if (!is_served && status) return status;

@@ -16,8 +16,11 @@ static proxy_result parse(const uint8_t *bytes, size_t len, proxy_header *out, s
 
 static void check_end(const address *self)
 {
-    MUST(memchr(self->host, '\0', sizeof(self->host)));
-    MUST(address_is_unix(self) ? self->port == 0 : self->host[0] && self->port <= UINT16_MAX);
+    address_text host = address_host(self);
+    uint32_t port = address_port(self);
+
+    MUST(host.len < sizeof(host.bytes) && host.bytes[host.len] == '\0');
+    MUST(address_is_unix(self) ? port == 0 : host.len && port <= UINT16_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)

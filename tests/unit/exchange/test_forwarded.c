@@ -81,7 +81,8 @@ static void assert_row(const char *trusted, const row *each)
     csgi_status status = apply(trusted, each->lines);
     char client[128];
 
-    snprintf(client, sizeof client, "%s:%u", request.client->host, request.client->port);
+    snprintf(client, sizeof client, "%s:%u", address_host(request.client).bytes,
+             address_port(request.client));
     if (!each->client && status == CSGI_EINVAL) return;
     if (status || !each->client || strcmp(client, each->client) != 0 ||
         !str_eq(request.scheme, str_from(each->scheme)) || strcmp(host(), each->host) != 0)

@@ -161,9 +161,9 @@ static void localhost_has_both_loopback_addresses(void **state)
     (void)state;
     assert_int_equal(listener_find_host("localhost", 80, found, 4, &count, &reason), CSGI_OK);
     assert_int_equal(count, 2);
-    assert_string_equal(found[0].host, "127.0.0.1");
-    assert_string_equal(found[1].host, "::1");
-    assert_int_equal(found[1].port, 80);
+    assert_string_equal(address_host(&found[0]).bytes, "127.0.0.1");
+    assert_string_equal(address_host(&found[1]).bytes, "::1");
+    assert_int_equal(address_port(&found[1]), 80);
 }
 
 static void ipv6_alone_leaves_the_port_to_ipv4(void **state)
@@ -178,7 +178,7 @@ static void ipv6_alone_leaves_the_port_to_ipv4(void **state)
     begin(&now);
     first = bound(&now, "0.0.0.0", 0);
     start(&now, first);
-    assert_int_equal(address_from_ip(&at, "::", listener_address(first)->port), CSGI_OK);
+    assert_int_equal(address_from_ip(&at, "::", address_port(listener_address(first))), CSGI_OK);
     status = listener_bind_tcp(now.loop, &at, true, &second, &reason);
     if (status == CSGI_OK) {
         start(&now, second);

@@ -126,10 +126,10 @@ static void what_follows_the_header_is_handed_on(void **state)
 static void ready_check(timer *due)
 {
     assert_non_null(taken);
-    assert_string_equal(stream_peer(taken)->host, "203.0.113.9");
-    assert_int_equal(stream_peer(taken)->port, 1234);
-    assert_string_equal(stream_local(taken)->host, "10.0.0.1");
-    assert_int_equal(stream_local(taken)->port, 443);
+    assert_string_equal(address_host(stream_peer(taken)).bytes, "203.0.113.9");
+    assert_int_equal(address_port(stream_peer(taken)), 1234);
+    assert_string_equal(address_host(stream_local(taken)).bytes, "10.0.0.1");
+    assert_int_equal(address_port(stream_local(taken)), 443);
     shutdown(client, SHUT_WR);
     (void)due;
 }

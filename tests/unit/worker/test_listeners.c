@@ -55,7 +55,7 @@ static void assert_bound(size_t count)
 
 static uint32_t port_of(size_t index)
 {
-    return listener_address(set.items[index])->port;
+    return address_port(listener_address(set.items[index]));
 }
 
 static bool has_ipv6(void)
