@@ -22,7 +22,10 @@ static void print_entry(const option_entry *entry, buffer *out)
     }
     buffer_printf(out, "  %-*s %s\n", HELP_COLUMN, left, entry->help);
     buffer_printf(out, "  %-*s [default: %s; %s]\n", HELP_COLUMN, "",
-                  *entry->fallback ? entry->fallback : "none", variable);
+                  entry->unset       ? entry->unset
+                  : *entry->fallback ? entry->fallback
+                                     : "none",
+                  variable);
 }
 
 csgi_status options_print_help(option_use command, buffer *out)

@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/str.h"
 #include "base/suggest.h"
+#include "config/header_text.h"
 #include "config/trust.h"
 #include "config/units.h"
 
@@ -74,6 +76,8 @@ const char *option_expects(option_kind kind)
         return "addresses, networks such as 10.0.0.0/8, unix: or *";
     case OPTION_PATH:
         return "a path";
+    case OPTION_HEADER:
+        return "NAME:VALUE";
     case OPTION_TEXT:
     case OPTION_LIST:
         break;
@@ -99,6 +103,7 @@ static bool parse_number(const option_entry *entry, csgi_str text, uint64_t *num
     case OPTION_TRUST:
     case OPTION_SWITCH:
     case OPTION_LIST:
+    case OPTION_HEADER:
         break;
     }
     return false;
@@ -109,14 +114,33 @@ static bool is_bounded(option_kind kind)
     return kind == OPTION_NUMBER || kind == OPTION_DURATION || kind == OPTION_SIZE;
 }
 
-static csgi_status append_item(option_list *self, csgi_str text, buffer *problem)
+static option_list *list_of(server_options *self, const option_entry *entry)
 {
-    if (self->count == OPTION_LIST_MAX) {
+    return (option_list *)(void *)((char *)self + entry->offset);
+}
+
+static bool is_list(const option_entry *entry)
+{
+    return entry->kind == OPTION_LIST || entry->kind == OPTION_HEADER;
+}
+
+static csgi_status append_item(server_options *self, const option_entry *entry, csgi_str text,
+                               buffer *problem)
+{
+    option_list *list = list_of(self, entry);
+    csgi_str name, value;
+    const char *expected = entry->kind == OPTION_HEADER ? header_split(text, &name, &value) : NULL;
+
+    if (expected) {
+        buffer_printf(problem, "found \"%.*s\", expected %s", STR_ARG(text), expected);
+        return CSGI_EINVAL;
+    }
+    if (list->count == OPTION_LIST_MAX) {
         buffer_printf(problem, "found \"%.*s\", expected at most %u of them", STR_ARG(text),
                       OPTION_LIST_MAX);
         return CSGI_EINVAL;
     }
-    self->items[self->count++] = text;
+    list->items[list->count++] = text;
     return CSGI_OK;
 }
 
@@ -169,7 +193,7 @@ static csgi_status set_value(server_options *self, const option_entry *entry, co
         memcpy(field, &text, sizeof text);
         return CSGI_OK;
     }
-    if (entry->kind == OPTION_LIST && *text) return append_item(field, str_from(text), problem);
+    if (is_list(entry) && *text) return append_item(self, entry, str_from(text), problem);
     if (entry->kind == OPTION_TRUST) return set_trust(field, text, problem);
     if (entry->kind == OPTION_SWITCH && parse_switch(str_from(text), field)) return CSGI_OK;
     return set_number(field, entry, text, problem);
@@ -213,11 +237,6 @@ static void environment_name(const option_entry *entry, char *out, size_t size)
     }
 }
 
-static option_list *list_of(server_options *self, const option_entry *entry)
-{
-    return (option_list *)(void *)((char *)self + entry->offset);
-}
-
 /* Sets a list from text with commas between its elements. */
 static void set_list(server_options *self, const option_entry *entry, const char *source,
                      csgi_str text, buffer *problem)
@@ -227,17 +246,34 @@ static void set_list(server_options *self, const option_entry *entry, const char
     list_of(self, entry)->count = 0;
     for (size_t start = 0; start <= text.len;) {
         csgi_str rest = str_slice(text, start, SIZE_MAX);
-        csgi_str item = str_slice(rest, 0, str_find_char(rest, ','));
+        csgi_str item =
+            str_slice(rest, 0, str_find_char(rest, entry->kind == OPTION_HEADER ? '\n' : ','));
 
         start += item.len + 1;
         item = str_trim(item);
         if (item.len == 0)
-            buffer_printf(&found, "found \"%.*s\", expected text between the commas",
-                          STR_ARG(text));
+            buffer_printf(&found, "found \"%.*s\", expected text between the %s", STR_ARG(text),
+                          entry->kind == OPTION_HEADER ? "line ends" : "commas");
         else
-            append_item(list_of(self, entry), item, &found);
+            append_item(self, entry, item, &found);
         report_found(source, &found, problem);
     }
+}
+
+/* PORT is how platforms say the port; it counts where nothing of ours says where to listen. */
+static void read_port(server_options *self, buffer *problem)
+{
+    static const char *const rivals[] = { "CAPRICORN_PORT", "CAPRICORN_BIND", "CAPRICORN_UDS",
+                                          "CAPRICORN_FD" };
+    const char *text = getenv("PORT");
+    const option_entry *entry = options_find_key(STR("port"));
+
+    for (size_t i = 0; i < COUNT_OF(rivals); i++) {
+        if (getenv(rivals[i])) return;
+    }
+    if (!text || !*text) return;
+    self->sources[entry - option_table] = OPTION_FROM_ENVIRONMENT;
+    set_option(self, entry, "PORT", text, problem);
 }
 
 csgi_status options_read_environment(server_options *self, buffer *problem)
@@ -252,12 +288,39 @@ csgi_status options_read_environment(server_options *self, buffer *problem)
         text = getenv(name);
         if (!text) continue;
         self->sources[i] = OPTION_FROM_ENVIRONMENT;
-        if (option_table[i].kind == OPTION_LIST)
+        if (is_list(&option_table[i]))
             set_list(self, &option_table[i], name, str_from(text), problem);
         else
             set_option(self, &option_table[i], name, text, problem);
     }
+    read_port(self, problem);
     return problem->len > before ? CSGI_EINVAL : CSGI_OK;
+}
+
+csgi_status options_find_strangers(buffer *lines)
+{
+    char own[OPTION_COUNT_MAX][OPTION_NAME_MAX];
+    csgi_str known[OPTION_COUNT_MAX];
+    csgi_status status = CSGI_OK;
+
+    for (size_t i = 0; i < option_count; i++) {
+        environment_name(&option_table[i], own[i], sizeof own[i]);
+        known[i] = str_from(own[i]);
+    }
+    for (char **variable = environ; *variable && status == CSGI_OK; variable++) {
+        csgi_str name = str_slice(str_from(*variable), 0, strcspn(*variable, "="));
+        bool is_known = !str_starts_with(name, STR("CAPRICORN_"));
+        csgi_str nearest;
+
+        for (size_t i = 0; i < option_count; i++)
+            is_known |= str_eq(name, known[i]);
+        if (is_known) continue;
+        nearest = suggest_nearest(name, known, option_count);
+        status = buffer_printf(lines, "%.*s in the environment: there is no such option%s%.*s%s\n",
+                               STR_ARG(name), nearest.len ? " (did you mean " : "",
+                               STR_ARG(nearest), nearest.len ? "?)" : "");
+    }
+    return status;
 }
 
 /* The option of "name" or, for a switch, "no-name". */
@@ -300,7 +363,7 @@ static void begin_argument(server_options *self, const option_entry *entry)
 {
     size_t index = (size_t)(entry - option_table);
 
-    if (entry->kind == OPTION_LIST && self->sources[index] != OPTION_FROM_ARGUMENTS)
+    if (is_list(entry) && self->sources[index] != OPTION_FROM_ARGUMENTS)
         list_of(self, entry)->count = 0;
     self->sources[index] = OPTION_FROM_ARGUMENTS;
 }
@@ -428,7 +491,7 @@ csgi_status options_set_from_file(server_options *self, const option_entry *entr
     csgi_status status;
 
     if (*source > OPTION_FROM_FILE) return set_value(&trial, entry, text, problem);
-    if (entry->kind == OPTION_LIST && *source == OPTION_BY_DEFAULT) list_of(self, entry)->count = 0;
+    if (is_list(entry) && *source == OPTION_BY_DEFAULT) list_of(self, entry)->count = 0;
     status = set_value(self, entry, text, problem);
     if (status == CSGI_OK) *source = OPTION_FROM_FILE;
     return status;
@@ -457,6 +520,8 @@ option_form option_form_of(option_kind kind)
         return (option_form){ .is_string = true, .words = formats };
     case OPTION_LIST:
         return (option_form){ .is_list = true, .is_string = true, .pattern = "." };
+    case OPTION_HEADER:
+        return (option_form){ .is_list = true, .is_string = true, .pattern = "^[^:]+:" };
     case OPTION_TEXT:
     case OPTION_PATH:
     case OPTION_TRUST:

@@ -29,7 +29,7 @@ typedef enum option_source {
 
 typedef struct server_options {
     const char *host, *uds, *plugin_dir, *access_log_format;
-    option_list bind;
+    option_list bind, headers;
     uint64_t fd; /* 0: none */
     uint64_t drain_delay_ms;
     uint64_t port, backlog, limit_concurrency;
@@ -42,6 +42,8 @@ typedef struct server_options {
     uint64_t log_format;             /* LOG_PLAIN or LOG_JSON */
     const char *forwarded_allow_ips; /* a trust_list */
     bool access_log, insecure_plugins, proxy_headers, proxy_protocol;
+    bool server_header, date_header;
+    bool use_colors;                   /* by default, as the terminal: see its source */
     uint8_t sources[OPTION_COUNT_MAX]; /* an option_source for each entry of the table */
 } server_options;
 
@@ -55,7 +57,8 @@ typedef enum option_kind {
     OPTION_LOG_LEVEL,
     OPTION_LOG_FORMAT,
     OPTION_TRUST, /* see trust.h; kept as the text, which is one */
-    OPTION_LIST   /* --name once for each element; commas between them in the environment */
+    OPTION_LIST,  /* --name once for each element; commas between them in the environment */
+    OPTION_HEADER /* a list of "NAME:VALUE", see header_text.h; a line each in the environment */
 } option_kind;
 
 /* What an option is about; the table is in this order. */
@@ -64,6 +67,7 @@ typedef enum option_group {
     OPTIONS_PLUGINS,
     OPTIONS_LOGS,
     OPTIONS_PROXIES,
+    OPTIONS_RESPONSES,
     OPTIONS_LIMITS,
     OPTIONS_TIMEOUTS
 } option_group;
@@ -81,6 +85,7 @@ typedef struct option_entry {
     const char *name;     /* "log-level": --log-level, CAPRICORN_LOG_LEVEL, "log_level" */
     const char *metavar;  /* in the help; NULL for switches */
     const char *fallback; /* the default, as it would be written; "": none */
+    const char *unset;    /* what happens without it, where the default is none; may be NULL */
     const char *help;     /* a phrase, in one line */
     const char *more;     /* sentences for the reference; NULL: nothing more */
     option_group group;
@@ -110,8 +115,11 @@ static inline bool option_is_of(const option_entry *entry, option_use command)
 
 /* Sets every option to its default. */
 void options_init(server_options *self);
-/* Sets from CAPRICORN_* of the environment. CSGI_EINVAL: *problem has a sentence a line. */
+/* Sets from CAPRICORN_* of the environment, and the port from PORT when nothing there says where to
+ * listen. CSGI_EINVAL: *problem has a sentence a line. */
 csgi_status options_read_environment(server_options *self, buffer *problem);
+/* Adds a line for each CAPRICORN_* of the environment that is no option. CSGI_ENOMEM. */
+csgi_status options_find_strangers(buffer *lines);
 /* Sets the command's options from the arguments (argv[0] is the first one); what is no option is
  * moved, in order, to the front of argv and counted. Texts are borrowed from argv. --help,
  * --version: reported as *asked

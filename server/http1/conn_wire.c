@@ -39,8 +39,9 @@ static void resume(exchange *request)
 static csgi_status start(exchange *request, uint32_t status, csgi_fields headers)
 {
     http1_conn *self = request->wire_owner;
-    response_style style = { self->options->server_header, self->options->date_header };
-    char *head = arena_alloc(&request->arena, response_head_room(headers), 1);
+    response_style style = { self->options->server_header, self->options->date_header,
+                             self->options->fixed_lines };
+    char *head = arena_alloc(&request->arena, response_head_room(headers, style), 1);
     bool asks_close;
 
     if (!head) return CSGI_ENOMEM;

@@ -21,6 +21,7 @@ typedef struct http1_conn http1_conn;
 
 typedef struct http1_options {
     bool server_header, date_header;
+    csgi_str fixed_lines; /* that every response has: "name: value\r\n" each; borrowed */
     size_t max_request_line, max_header_size; /* bytes; 0: 8 KiB, 32 KiB */
     size_t max_headers;                       /* fields; 0: 100 */
     uint64_t max_body;                        /* 0: 16 MiB; UINT64_MAX: no limit */

@@ -133,9 +133,10 @@ size_t response_fields_room(csgi_fields fields)
     return room;
 }
 
-size_t response_head_room(csgi_fields headers)
+size_t response_head_room(csgi_fields headers, response_style style)
 {
-    return response_fields_room(headers) + DATE_LINE_LEN + sizeof SERVER_LINE + FRAMING_ROOM;
+    return response_fields_room(headers) + DATE_LINE_LEN + sizeof SERVER_LINE + style.fixed.len +
+           FRAMING_ROOM;
 }
 
 size_t response_head_begin(char *out, uint32_t status, csgi_fields headers, response_style style,
@@ -167,6 +168,7 @@ size_t response_head_begin(char *out, uint32_t status, csgi_fields headers, resp
     if (!has_date) at = put_date(at);
     if (!has_server) at = PUT(at, SERVER_LINE);
     if (has_upgrade) at = PUT(at, "connection: upgrade\r\n"); /* RFC 9110 section 7.8 */
+    at = put_str(at, style.fixed);
     return (size_t)(at - out);
 }
 

@@ -10,6 +10,7 @@
 
 typedef struct response_style {
     bool server_header, date_header;
+    csgi_str fixed; /* lines that every head has, "name: value\r\n" each */
 } response_style;
 
 /* What decides the framing. */
@@ -34,10 +35,10 @@ typedef struct response_framing {
 response_framing response_frame(const response_facts *facts);
 
 /* Bytes enough for the head of a response with these fields, all of it. */
-size_t response_head_room(csgi_fields headers);
-/* Writes status line, fields, Date and Server; what frames or manages the connection is left out,
- * but for the "upgrade" that an Upgrade field asks for. Returns the length. *asks_close: the
- * application's Connection header has "close". */
+size_t response_head_room(csgi_fields headers, response_style style);
+/* Writes status line, fields, Date, Server and the fixed lines; what frames or manages the
+ * connection is left out, but for the "upgrade" that an Upgrade field asks for. Returns the length.
+ * *asks_close: the application's Connection header has "close". */
 size_t response_head_begin(char *out, uint32_t status, csgi_fields headers, response_style style,
                            bool *asks_close);
 /* Appends the framing fields and the empty line at out. Returns the length. */

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/str.h"
+#include "config/header_text.h"
 #include "loop/crash.h"
 #include "loop/task.h"
 #include "loop/timer.h"
@@ -42,8 +43,9 @@ typedef struct worker {
     app_set *apps;
     session_set *sessions;
     trust_list proxies;
-    buffer url;     /* the server's */
-    timer patience; /* of the stage */
+    buffer url;         /* the server's */
+    buffer fixed_lines; /* of --header */
+    timer patience;     /* of the stage */
     bool stop_asked;
     stage stage;
     int exit_status;
@@ -273,11 +275,12 @@ static uint64_t or_no_limit(uint64_t limit)
     return limit ? limit : UINT64_MAX;
 }
 
-static http1_options http1_options_of(const server_options *options)
+static http1_options http1_options_of(const server_options *options, csgi_str fixed_lines)
 {
     return (http1_options){
-        .server_header = true,
-        .date_header = true,
+        .server_header = options->server_header && !headers_have(&options->headers, STR("server")),
+        .date_header = options->date_header && !headers_have(&options->headers, STR("date")),
+        .fixed_lines = fixed_lines,
         .max_request_line = options->limit_request_line,
         .max_headers = options->limit_headers,
         .max_header_size = options->limit_header_size,
@@ -297,7 +300,7 @@ static csgi_status make_apps(worker *self, buffer *problem)
                                   .startup_timeout_ms = self->options->timeout_startup_ms,
                                   .on_step = crash_set_step };
     const session_options of_sessions = {
-        .http1 = http1_options_of(self->options),
+        .http1 = http1_options_of(self->options, buffer_str(&self->fixed_lines)),
         .access_log = self->options->access_log,
         .json_log = self->options->log_format == LOG_JSON,
         .access_log_format = self->options->access_log_format,
@@ -320,6 +323,8 @@ static csgi_status make_parts(worker *self, buffer *problem)
 
     if (status == CSGI_OK) status = bind_listeners(self, problem);
     if (status == CSGI_OK) status = listeners_print_url(&self->listeners, &self->url);
+    if (status == CSGI_OK)
+        status = headers_print_lines(&self->options->headers, &self->fixed_lines);
     return status == CSGI_OK ? make_apps(self, problem) : status;
 }
 
@@ -398,6 +403,7 @@ int worker_run(const server_options *options, bind_list *binds, char **files, si
     if (self.loop) loop_free(self.loop);
     trust_list_fini(&self.proxies);
     buffer_fini(&self.url);
+    buffer_fini(&self.fixed_lines);
     log_info("Finished server process [%d]", (int)getpid());
     log_flush();
     return self.exit_status;

@@ -45,6 +45,12 @@ def seconds(plain):
     return plain * SLOW
 
 
+def own_environment():
+    """The environment without what is said to these tests, and not to the server."""
+    return {name: value for name, value in os.environ.items()
+            if name != "PORT" and not name.startswith("CAPRICORN_")}
+
+
 def wait_until(claim, what, timeout=10.0):
     """Polls until claim() is true, and returns what it returned."""
     end = time.monotonic() + seconds(timeout)
@@ -108,7 +114,7 @@ class Server:
         if log_level:
             self.command += ["--log-level", log_level]
         self.command += list(arguments)
-        self.environment = {**os.environ, **(environment or {})}
+        self.environment = {**own_environment(), **(environment or {})}
         self.pass_fds = pass_fds
         self.process = None
         self.stderr, self.stdout = [], []

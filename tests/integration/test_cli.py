@@ -10,12 +10,13 @@ import time
 
 import pytest
 
-from capricorn import sanitized, BINARY, Server, plugin, seconds, wait_until
+from capricorn import (sanitized, BINARY, Server, own_environment, plugin, seconds,
+                       wait_until)
 
 
 def run(*arguments, environment=None, cwd=None):
     return subprocess.run([str(BINARY), *map(str, arguments)], capture_output=True, text=True,
-                          timeout=seconds(30), cwd=cwd, env={**os.environ, **(environment or {})})
+                          timeout=seconds(30), cwd=cwd, env={**own_environment(), **(environment or {})})
 
 
 # ---- help and mistakes ----
@@ -82,6 +83,22 @@ def test_every_mistake_is_reported_at_once():
     result = run("run", "--port", "x", "--log-level", "loud")
     assert result.returncode == 2
     assert '"x"' in result.stderr and '"loud"' in result.stderr
+
+
+def test_a_wrong_access_log_format_is_a_usage_error():
+    result = run("run", "--access-log-format", "%(x)s")
+    assert result.returncode == 2
+    assert result.stderr.startswith("--access-log-format: column 1: ")
+    assert result.stderr.endswith('"capricorn run --help" says more.\n')
+
+
+def test_a_variable_that_is_no_option_is_warned_of(serve):
+    server = serve("tasks", environment={"CAPRICORN_PROT": "1", "CAPRICORN_BUILD_NUMBER": "7"})
+    log = "\n".join(server.log())
+    assert "WARNING:  CAPRICORN_PROT in the environment: there is no such option " \
+           "(did you mean CAPRICORN_PORT?)" in log
+    assert "CAPRICORN_BUILD_NUMBER in the environment: there is no such option" in log
+    assert server.get("/hello").text == "hello", "it is only a warning"
 
 
 # ---- start-up that fails ----

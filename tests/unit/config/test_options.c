@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/str.h"
+#include "config/header_text.h"
 #include "config/options.h"
 #include "config/units.h"
 
@@ -21,7 +22,7 @@ static buffer problem;
 static option_use command = OPTION_OF_RUN;
 static int positionals;
 static const char *asked;
-static char *arguments[8];
+static char *arguments[16];
 
 static csgi_status read_arguments(const char **argv, size_t count)
 {
@@ -195,6 +196,88 @@ static void a_flag_beats_the_environment(void **state)
     unsetenv("CAPRICORN_ACCESS_LOG");
 }
 
+static void headers_are_checked_as_they_are_read(void **state)
+{
+    buffer lines = { 0 };
+
+    (void)state;
+    assert_int_equal(READ("--header", "X-One:1", "--header=x-two:  a, b ", "--header", "Server:"),
+                     CSGI_OK);
+    assert_int_equal(headers_print_lines(&options.headers, &lines), CSGI_OK);
+    assert_int_equal(buffer_append(&lines, "", 1), CSGI_OK);
+    assert_string_equal(lines.bytes, "x-one: 1\r\nx-two: a, b\r\nserver: \r\n");
+    buffer_fini(&lines);
+    assert_true(headers_have(&options.headers, STR("SERVER")));
+    assert_false(headers_have(&options.headers, STR("x-on")));
+    assert_int_equal(READ("--header", "no colon", "--header=a b:1", "--header", ":1",
+                          "--header=a:\r\nb:1", "--header", "Content-Length:1", "--header="),
+                     CSGI_EINVAL);
+    assert_problem("--header: found \"no colon\", expected NAME:VALUE, with a header's name\n"
+                   "--header: found \"a b:1\", expected NAME:VALUE, with a header's name\n"
+                   "--header: found \":1\", expected NAME:VALUE, with a header's name\n"
+                   "--header: found \"a:\r\nb:1\", expected a value without control characters\n"
+                   "--header: found \"Content-Length:1\", expected a header that the server does "
+                   "not set itself\n"
+                   "--header: found \"\", expected NAME:VALUE\n");
+}
+
+static csgi_status read_variable(const char *name, const char *value)
+{
+    csgi_status status;
+
+    buffer_fini(&problem);
+    options_init(&options);
+    setenv(name, value, 1);
+    status = options_read_environment(&options, &problem);
+    unsetenv(name);
+    return status;
+}
+
+static void headers_in_the_environment_stand_on_lines(void **state)
+{
+    (void)state;
+    assert_int_equal(read_variable("CAPRICORN_HEADER", "A: 1, 2\nB:3"), CSGI_OK);
+    assert_int_equal(options.headers.count, 2);
+    assert_true(str_eq(options.headers.items[0], STR("A: 1, 2")));
+    assert_int_equal(read_variable("CAPRICORN_HEADER", "A: 1\n\nB:3"), CSGI_EINVAL);
+    assert_problem("CAPRICORN_HEADER: found \"A: 1\n\nB:3\", expected text between the line "
+                   "ends\n");
+}
+
+static void the_platforms_port_counts_when_nothing_of_ours_says_where(void **state)
+{
+    (void)state;
+    setenv("PORT", "99", 1);
+    assert_int_equal(read_variable("CAPRICORN_HOST", "::1"), CSGI_OK);
+    assert_int_equal(options.port, 99);
+    assert_int_equal(options_source(&options, "port"), OPTION_FROM_ENVIRONMENT);
+    assert_int_equal(read_variable("CAPRICORN_PORT", "98"), CSGI_OK);
+    assert_int_equal(options.port, 98);
+    assert_int_equal(read_variable("CAPRICORN_UDS", "/x"), CSGI_OK);
+    assert_int_equal(options.port, 8000);
+    assert_int_equal(read_variable("PORT", "65536"), CSGI_EINVAL);
+    assert_problem("PORT: found \"65536\", expected 0 to 65535\n");
+    assert_int_equal(read_variable("PORT", ""), CSGI_OK);
+    assert_int_equal(options.port, 8000);
+}
+
+static void a_variable_that_is_no_option_is_told_with_the_nearest(void **state)
+{
+    buffer lines = { 0 };
+
+    (void)state;
+    clearenv();
+    setenv("CAPRICORN_PROT", "1", 1);
+    setenv("CAPRICORN_HOST", "::1", 1);
+    setenv("CAPRICORNE", "1", 1);
+    assert_int_equal(options_find_strangers(&lines), CSGI_OK);
+    assert_int_equal(buffer_append(&lines, "", 1), CSGI_OK);
+    assert_string_equal(lines.bytes, "CAPRICORN_PROT in the environment: there is no such option "
+                                     "(did you mean CAPRICORN_PORT?)\n");
+    buffer_fini(&lines);
+    clearenv();
+}
+
 static csgi_status set_from_file(const char *key, const char *text)
 {
     const option_entry *entry = options_find_key(str_from(key));
@@ -339,6 +422,10 @@ int main(void)
         cmocka_unit_test(a_command_has_its_own_options_only),
         cmocka_unit_test(a_list_of_proxies_is_checked_as_it_is_read),
         cmocka_unit_test(a_flag_beats_the_environment),
+        cmocka_unit_test(headers_are_checked_as_they_are_read),
+        cmocka_unit_test(headers_in_the_environment_stand_on_lines),
+        cmocka_unit_test(the_platforms_port_counts_when_nothing_of_ours_says_where),
+        cmocka_unit_test(a_variable_that_is_no_option_is_told_with_the_nearest),
         cmocka_unit_test(a_key_of_the_routes_file_is_the_name_with_underscores),
         cmocka_unit_test(the_routes_file_beats_the_default_and_nothing_else),
         cmocka_unit_test(a_wrong_text_in_the_routes_file_is_told_even_when_a_flag_beats_it),

@@ -19,13 +19,13 @@
     }
 #define FIELDS(array) ((csgi_fields){ (array), COUNT_OF(array) })
 
-static const response_style bare = { false, false };
+static const response_style bare = { .fixed = { NULL, 0 } };
 
 /* A whole head, in memory of just the room that was promised. */
 static char *head_of(uint32_t status, csgi_fields headers, response_style style,
                      response_facts facts)
 {
-    size_t room = response_head_room(headers), len;
+    size_t room = response_head_room(headers, style), len;
     char *head = malloc(room + 1);
     bool asks_close;
 
@@ -157,20 +157,32 @@ static void date_and_server_are_added_once(void **state)
 
     (void)state;
     response_set_clock(784111777);
-    head = head_of(200, (csgi_fields){ 0 }, (response_style){ true, true }, facts);
+    head = head_of(200, (csgi_fields){ 0 }, (response_style){ true, true, { NULL, 0 } }, facts);
     assert_string_equal(head, "HTTP/1.1 200 OK\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
                               "server: capricorn\r\ncontent-length: 0\r\n\r\n");
     free(head);
-    head = head_of(200, FIELDS(own), (response_style){ true, true }, facts);
+    head = head_of(200, FIELDS(own), (response_style){ true, true, { NULL, 0 } }, facts);
     assert_string_equal(head, "HTTP/1.1 200 OK\r\nDate: today\r\nServer: mine\r\n"
                               "content-length: 0\r\n\r\n");
     free(head);
     response_set_clock(784111778);
-    head = head_of(999, (csgi_fields){ 0 }, (response_style){ false, true }, facts);
+    head = head_of(999, (csgi_fields){ 0 }, (response_style){ false, true, { NULL, 0 } }, facts);
     assert_string_equal(head, "HTTP/1.1 999 Unknown\r\ndate: Sun, 06 Nov 1994 08:49:38 GMT\r\n"
                               "content-length: 0\r\n\r\n");
     free(head);
     response_set_clock(0);
+}
+
+static void fixed_lines_stand_in_every_head(void **state)
+{
+    response_facts facts = { .has_length = true, .keep_alive = true };
+    char *head = head_of(404, (csgi_fields){ 0 },
+                         (response_style){ .fixed = CSGI_STR("x-one: 1\r\nx-two: \r\n") }, facts);
+
+    (void)state;
+    assert_string_equal(head, "HTTP/1.1 404 Not Found\r\nx-one: 1\r\nx-two: \r\n"
+                              "content-length: 0\r\n\r\n");
+    free(head);
 }
 
 static void the_room_is_enough_for_the_largest_head(void **state)
@@ -180,7 +192,7 @@ static void the_room_is_enough_for_the_largest_head(void **state)
     char *head;
 
     (void)state;
-    head = head_of(431, FIELDS(fields), (response_style){ true, true }, facts);
+    head = head_of(431, FIELDS(fields), (response_style){ true, true, STR("x-one: 1\r\n") }, facts);
     assert_non_null(strstr(head, "content-length: 18446744073709551615\r\nconnection: close"));
     free(head);
 }
@@ -245,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_reset_has_a_length_of_0_whatever_the_application_says),
         cmocka_unit_test(an_upgrade_is_said_to_be_of_the_connection),
         cmocka_unit_test(date_and_server_are_added_once),
+        cmocka_unit_test(fixed_lines_stand_in_every_head),
         cmocka_unit_test(the_room_is_enough_for_the_largest_head),
         cmocka_unit_test(a_chunk_is_announced_in_hexadecimal),
         cmocka_unit_test(trailers_are_chunked_whatever_the_length),
