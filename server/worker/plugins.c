@@ -2,20 +2,15 @@
  * Plugin files to instances. */
 #include "worker/plugins.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/str.h"
 #include "config/json_text.h"
+#include "config/text_file.h"
 #include "log/log.h"
 #include "loop/crash.h"
-
-#define CONFIG_MAX_BYTES ((size_t)1 << 20) /* of a configuration file */
 
 static void on_load_step(void *file, const char *step)
 {
@@ -39,42 +34,15 @@ static bool exists(const char *path)
     return lstat(path, &entry) == 0;
 }
 
-/* NULL: there is none, or *problem says what is wrong with it. Whoever wrote the directory may have
- * put anything there: opening a FIFO must not wait for its writer. */
-static FILE *open_config(const char *path, buffer *problem)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat facts;
-    FILE *file = NULL;
-
-    if (fd < 0 && errno == ENOENT && !exists(path)) return NULL;
-    if (fd >= 0 && fstat(fd, &facts) == 0 && !S_ISREG(facts.st_mode))
-        buffer_printf(problem, "%s: is no regular file, expected a JSON object", path);
-    else if (fd < 0 || !(file = fdopen(fd, "r")))
-        buffer_printf(problem, "%s: cannot be read: %s", path, strerror(errno));
-    if (fd >= 0 && !file) close(fd);
-    return file;
-}
-
 /* Reads the whole file; a missing one is "{}". */
 static csgi_status read_config(const char *path, buffer *text, buffer *problem)
 {
-    FILE *file = open_config(path, problem);
     csgi_status status;
-    size_t count;
 
-    if (!file) return problem->len ? CSGI_EFAIL : buffer_append(text, "{}", 2);
-    do {
-        status = buffer_reserve(text, 4096);
-        count = status == CSGI_OK ? fread(text->bytes + text->len, 1, 4096, file) : 0;
-        text->len += count;
-    } while (count > 0 && text->len <= CONFIG_MAX_BYTES);
-    if (ferror(file)) buffer_printf(problem, "%s: cannot be read: %s", path, strerror(errno));
-    if (text->len > CONFIG_MAX_BYTES)
-        buffer_printf(problem, "%s: a configuration of more than %zu bytes", path,
-                      CONFIG_MAX_BYTES);
-    fclose(file);
-    return problem->len ? CSGI_EFAIL : status;
+    if (exists(path)) return text_file_read(path, text, problem);
+    status = buffer_append(text, "{}", sizeof "{}");
+    if (status == CSGI_OK) text->len--; /* the NUL */
+    return status;
 }
 
 csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buffer *problem)
@@ -83,11 +51,7 @@ csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buf
     csgi_status status = config_path(file, &path);
 
     if (status == CSGI_OK) status = read_config(path.bytes, &text, problem);
-    if (status == CSGI_OK) status = buffer_append(&text, "", 1);
-    if (status == CSGI_OK) {
-        text.len--; /* the NUL */
-        status = json_check_object(path.bytes, buffer_str(&text), problem);
-    }
+    if (status == CSGI_OK) status = json_check_object(path.bytes, buffer_str(&text), problem);
     if (status == CSGI_OK)
         status = app_set_add(apps, loaded, loaded->descriptor.name, buffer_str(&text), problem);
     buffer_fini(&text);

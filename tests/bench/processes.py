@@ -27,10 +27,10 @@ def raise_file_limit():
     return hard
 
 
-def prefix(cpu):
+def prefix(cpu, priority):
     """What a command is started by: on this processor, ahead of others if that is allowed, and
     ended with us whatever way we end."""
-    nice = ["nice", "-n", str(PRIORITY)] if os.geteuid() == 0 else []
+    nice = ["nice", "-n", str(priority)] if os.geteuid() == 0 else []
     return ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(cpu), *nice]
 
 
@@ -60,12 +60,12 @@ def answers(port, path="/", timeout=10):
 class Started:
     """A process with its children; its output goes to a file."""
 
-    def __init__(self, command, cpu=SERVER_CPU, cwd=None, environment=None, start_new_session=True):
+    def __init__(self, command, cpu=SERVER_CPU, cwd=None, environment=None, nice=PRIORITY):
         self.output = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [*prefix(cpu), *map(str, command)], stdin=subprocess.DEVNULL, stdout=self.output,
+            [*prefix(cpu, nice), *map(str, command)], stdin=subprocess.DEVNULL, stdout=self.output,
             stderr=subprocess.STDOUT, cwd=cwd, env={**os.environ, **(environment or {})},
-            start_new_session=start_new_session)
+            start_new_session=True)
 
     @property
     def pid(self):
