@@ -212,7 +212,7 @@ C_FILES  = $(shell find server sdk plugins examples tests -name '*.[ch]' -o -nam
 CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
 
 .PHONY: help run deps test test-unit test-integration test-abi asan tsan fuzz-smoke lint lint-tidy fmt \
-        chroot-check bench bench-programs bench-instructions install clean
+        chroot-check bench bench-programs bench-instructions install uninstall clean
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 20
 
@@ -272,13 +272,27 @@ fmt: ## lay out the C sources with clang-format 14; write generated parts of the
 chroot-check: ## run the README's commands in a bare Debian (SUITE=bookworm or trixie; root)
 	@sh tests/harness/chroot_check.sh $(SUITE)
 
-install: server $(BUILD)/libcsgi_web.a ## install the server and what plugins are built with (PREFIX=/usr/local, DESTDIR=)
-	install -D $(BUILD)/capricorn $(DESTDIR)$(PREFIX)/bin/capricorn
-	cd sdk/include && find csgi -name '*.h' -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/include/{} \;
-	install -D -m 644 $(BUILD)/libcsgi_web.a $(DESTDIR)$(PREFIX)/lib/libcsgi_web.a
-	install -D -m 644 sdk/csgi-plugin.map $(DESTDIR)$(PREFIX)/share/csgi/csgi-plugin.map
-	mkdir -p $(DESTDIR)$(PREFIX)/lib/pkgconfig
+# What is installed below PREFIX, and removed again: SOURCE:TARGET:MODE.
+CSGI_HEADERS := $(shell cd sdk/include && find csgi -name '*.h')
+INSTALLED = $(BUILD)/capricorn:bin/capricorn:755 $(BUILD)/libcsgi_web.a:lib/libcsgi_web.a:644 \
+    sdk/csgi-plugin.map:share/csgi/csgi-plugin.map:644 \
+    $(foreach h,$(CSGI_HEADERS),sdk/include/$(h):include/$(h):644) \
+    $(foreach p,$(filter $(BUILD)/plugins/%,$(PLUGIN_SOS)),$(p):lib/capricorn/plugins/$(notdir $(p)):755)
+INSTALLED_FOLDERS := include/csgi/ext/draft include/csgi/ext include/csgi share/csgi share/capricorn \
+    lib/capricorn/plugins lib/capricorn
+each_installed = for each in $(INSTALLED); do mode=$${each\#\#*:}; each=$${each%:*}; \
+    target=$(DESTDIR)$(PREFIX)/$${each\#*:}; source=$${each%%:*};
+
+install: server plugins $(BUILD)/libcsgi_web.a ## install the server, its plugins and what others are built with (PREFIX=/usr/local, DESTDIR=)
+	@set -e; $(each_installed) echo "  $$target"; install -D -m $$mode $$source $$target; done
+	@mkdir -p $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' sdk/csgi.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/csgi.pc
+
+uninstall: ## remove what make install has installed, and nothing else
+	@$(each_installed) rm -f $$target; done
+	rm -f $(DESTDIR)$(PREFIX)/lib/pkgconfig/csgi.pc
+	@for folder in $(INSTALLED_FOLDERS); do \
+	    rmdir $(DESTDIR)$(PREFIX)/$$folder 2>/dev/null || true; done
 
 clean: ## remove what was built
 	rm -rf $(BUILD)

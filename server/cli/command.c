@@ -2,8 +2,11 @@
  * What every command does first: reads its options, answers --help and --version. */
 #include "cli/command.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "worker/worker.h"
@@ -71,6 +74,42 @@ void tell_mistakes(const command *it, buffer *problem)
     buffer_fini(problem);
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat about;
+
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+/* "PREFIX/lib/capricorn/plugins" of a program that is installed as PREFIX/bin/capricorn, if there
+ * is such a folder; else NULL. The same string each time. */
+static const char *find_installed_plugins(void)
+{
+    static char path[PATH_MAX];
+    static const char bin[] = "/bin", plugins[] = "/lib/capricorn/plugins";
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path - sizeof plugins);
+    char *end;
+
+    if (len <= 0) return NULL;
+    path[len] = '\0';
+    end = strrchr(path, '/');
+    if (!end || end - path < (ptrdiff_t)sizeof bin - 1) return NULL;
+    end -= sizeof bin - 1;
+    if (memcmp(end, bin, sizeof bin - 1) != 0) return NULL;
+    memcpy(end, plugins, sizeof plugins);
+    return is_folder(path) ? path : NULL;
+}
+
+/* When nobody says where the plugins are and there is no folder of the default's name here. */
+static void choose_plugin_dir(server_options *options)
+{
+    const char *installed;
+
+    if (options_source(options, "plugin-dir") != OPTION_BY_DEFAULT) return;
+    if (is_folder(options->plugin_dir) || !(installed = find_installed_plugins())) return;
+    options->plugin_dir = installed;
+}
+
 bool read_options(const command *it, int argc, char **argv, server_options *options,
                   int *file_count, int *exit_status)
 {
@@ -90,6 +129,7 @@ bool read_options(const command *it, int argc, char **argv, server_options *opti
     } else if (is_wrong) {
         tell_mistakes(it, &problem);
     }
+    choose_plugin_dir(options);
     buffer_fini(&problem);
     return !asked && !is_wrong;
 }

@@ -1,23 +1,91 @@
 # SPDX-License-Identifier: MIT
-"""What make install installs is enough to build plugins far from this tree, as docs/plugins.md says."""
+"""What make install installs is enough to serve, and to build plugins far from this tree, as
+docs/plugins.md says; make uninstall removes exactly that."""
+import json
+import os
 import subprocess
 
 import pytest
 
-from capricorn import BUILD, ROOT, sanitized
+from capricorn import BUILD, ROOT, sanitized, seconds
+
+PLAIN = {"PATH": "/usr/bin:/bin"}
+
+
+def make(target, *variables):
+    subprocess.run(["make", "-C", ROOT, target, f"BUILD={BUILD}", *variables], check=True, env=PLAIN,
+                   capture_output=True)
+
+
+def run(*command, **options):
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True,
+                          timeout=seconds(30), **options)
+
+
+def files(folder):
+    return sorted(os.path.relpath(os.path.join(where, name), folder)
+                  for where, _, names in os.walk(folder) for name in names)
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    if sanitized():
+        pytest.skip("what is installed would be sanitized")
+    prefix = tmp_path_factory.mktemp("install") / "prefix"
+    make("install", f"PREFIX={prefix}")
+    return prefix
 
 
 @pytest.mark.parametrize("source", ["examples/hello/hello.c", "plugins/weather/weather.c"])
-def test_a_plugin_is_built_with_pkg_config_and_would_load(source, tmp_path):
-    if sanitized():
-        pytest.skip("the installed library would be sanitized")
-    prefix, plugin = tmp_path / "prefix", tmp_path / "plugin.so"
-    subprocess.run(["make", "-C", ROOT, "install", f"BUILD={BUILD}", f"PREFIX={prefix}"], check=True,
-                   env={"PATH": "/usr/bin:/bin"})
+def test_a_plugin_is_built_with_pkg_config_and_would_load(source, prefix, tmp_path):
     (tmp_path / "plugin.c").write_text((ROOT / source).read_text())
+    plugin = tmp_path / "plugin.so"
     command = f"gcc -o {plugin} plugin.c $(pkg-config --cflags --libs csgi)"
     subprocess.run(["sh", "-ec", command], check=True, cwd=tmp_path,
-                   env={"PATH": "/usr/bin:/bin", "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig"})
-    check = subprocess.run([prefix / "bin/capricorn", "check", plugin], capture_output=True, text=True)
+                   env={**PLAIN, "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig"})
+    check = run(prefix / "bin/capricorn", "check", plugin)
     assert check.returncode == 0, check.stderr
     assert "warning" not in (check.stdout + check.stderr).lower()
+
+
+def test_a_new_plugin_is_built_and_tested_with_what_is_installed(prefix, tmp_path):
+    environment = {"PATH": f"{prefix}/bin:/usr/bin:/bin",
+                   "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig"}
+    steps = run("sh", "-ec", "capricorn new hello && cd hello && make && make test", cwd=tmp_path,
+                env=environment)
+    assert steps.returncode == 0, steps.stdout + steps.stderr
+    assert str(ROOT) not in steps.stdout
+
+
+def test_the_installed_plugins_are_served_unless_there_are_some_here(prefix, tmp_path):
+    ask = [prefix / "bin/capricorn", "call", "/weather?city=London"]
+    answer = run(*ask, cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["city"] == "London"
+    (tmp_path / "plugins").mkdir()
+    assert run(*ask, cwd=tmp_path).returncode == 1
+    assert run(*ask, "--plugin-dir", prefix / "lib/capricorn/plugins", cwd=tmp_path).returncode == 0
+    (tmp_path / "plugins").rmdir()
+    environment = {**os.environ, "CAPRICORN_PLUGIN_DIR": "plugins"}
+    assert "plugins" in run(*ask, cwd=tmp_path, env=environment).stderr
+
+
+def test_everything_lands_below_destdir_and_names_the_prefix_alone(prefix, tmp_path):
+    make("install", f"DESTDIR={tmp_path}", "PREFIX=/opt/capricorn")
+    assert os.listdir(tmp_path) == ["opt"]
+    assert files(tmp_path / "opt/capricorn") == files(prefix)
+    pc = (tmp_path / "opt/capricorn/lib/pkgconfig/csgi.pc").read_text()
+    assert "prefix=/opt/capricorn\n" in pc and str(tmp_path) not in pc
+
+
+def test_uninstall_removes_what_was_installed_and_nothing_else(prefix, tmp_path):
+    make("install", f"PREFIX={tmp_path}")
+    assert {"bin/capricorn", "include/csgi/web.h", "lib/pkgconfig/csgi.pc", "lib/libcsgi_web.a",
+            "lib/capricorn/plugins/weather.so"} <= set(files(tmp_path))
+    mine = tmp_path / "lib/capricorn/plugins/mine.so"
+    mine.write_text("")
+    make("uninstall", f"PREFIX={tmp_path}")
+    assert files(tmp_path) == ["lib/capricorn/plugins/mine.so"]
+    mine.unlink()
+    make("uninstall", f"PREFIX={tmp_path}")  # harmless when there is nothing
+    assert not (tmp_path / "lib/capricorn").exists() and not (tmp_path / "include/csgi").exists()
