@@ -129,6 +129,7 @@ static void read_forwarded(const forwarded_fields *fields, const trust_list *tru
     while (next_left(fields->headers, STR("forwarded"), &at, &list, &text)) {
         forwarded_element element;
 
+        if (text.len == 0) continue; /* RFC 9110 section 5.6.1.2 */
         if (!forwarded_parse_element(text, &element)) {
             out->has_client = true;
             return;

@@ -128,6 +128,7 @@ static csgi_status build_request(http1_conn *self, const char *piece, size_t len
     if (head.method.len) request->method = head.method;
     if (status) return status;
     request->http_version = head.http_version;
+    request->scheme = head.scheme;
     request->raw_path = head.raw_path;
     request->query_string = head.query_string;
     request->path = head.path;

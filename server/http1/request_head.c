@@ -72,6 +72,20 @@ static csgi_status build_line(build *self)
 
 /* ---- fields ---- */
 
+/* Empty elements of a list mean nothing (RFC 9110 section 5.6.1.2). */
+static void note_expectations(known_fields *known, csgi_str list)
+{
+    while (list.len) {
+        size_t comma = str_find_char(list, ',');
+        csgi_str element = str_trim(str_slice(list, 0, comma));
+
+        list = str_slice(list, comma + 1, SIZE_MAX);
+        if (element.len == 0) continue;
+        known->expects = true;
+        known->expects_other |= !str_eq_nocase(element, STR("100-continue"));
+    }
+}
+
 static void note_known(known_fields *known, csgi_field *field)
 {
     switch (field->name.len) {
@@ -85,9 +99,7 @@ static void note_known(known_fields *known, csgi_field *field)
         known->host = field;
         break;
     case 6:
-        if (!str_eq(field->name, STR("expect"))) break;
-        known->expects = true;
-        known->expects_other |= !str_eq_nocase(field->value, STR("100-continue"));
+        if (str_eq(field->name, STR("expect"))) note_expectations(known, field->value);
         break;
     case 10:
         if (!str_eq(field->name, STR("connection"))) break;
@@ -211,12 +223,14 @@ static csgi_status take_authority(build *self, csgi_str *target)
     size_t end = 0;
     csgi_status status;
 
-    if (str_starts_with_nocase(*target, STR("http://")))
+    if (str_starts_with_nocase(*target, STR("http://"))) {
         rest = str_slice(*target, 7, SIZE_MAX);
-    else if (str_starts_with_nocase(*target, STR("https://")))
+    } else if (str_starts_with_nocase(*target, STR("https://"))) {
         rest = str_slice(*target, 8, SIZE_MAX);
-    else
+        self->out->scheme = STR("https");
+    } else {
         return refuse(self, 400, "Malformed request target");
+    }
     while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?')
         end++;
     authority = str_slice(rest, 0, end);
@@ -277,7 +291,7 @@ csgi_status request_head_build(arena *into, char *bytes, const request_parser *p
     };
     csgi_status status;
 
-    *out = (request_head){ 0 };
+    *out = (request_head){ .scheme = STR("http") };
     if (!request_lines_are_whole('\n', bytes, parser->head_len))
         return refuse(&self, 400, "Malformed line end in the request's head");
     if ((status = build_line(&self))) return status;

@@ -10,6 +10,7 @@
 /* Every string is NUL-terminated and lives in the head's bytes, in the arena, or for ever. */
 typedef struct request_head {
     csgi_str http_version, method, raw_path, query_string, path;
+    csgi_str scheme;     /* as an absolute target says it; else "http" */
     csgi_fields headers; /* names in lower case */
     bool keep_alive;     /* the client wants another request on its connection */
     bool expects_continue;

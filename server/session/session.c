@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/str.h"
 #include "exchange/forwarded.h"
 #include "log/log.h"
 #include "session/access_log.h"
@@ -36,12 +37,24 @@ static void refuse(exchange *request, uint32_t status, const char *detail)
     exchange_app_release(request);
 }
 
+/* Who names a resource of https over a connection that is not secured must be a trusted gateway,
+ * which has the secured one (RFC 9110 section 7.4). */
+static bool is_secured_enough(const session_set *set, const exchange *request)
+{
+    if (!str_eq(request->scheme, STR("https"))) return true;
+    return set->proxy_headers && trust_list_has(set->proxies, &request->client->as.any);
+}
+
 static void on_request(void *owner, exchange *request)
 {
     const session_set *set = ((session *)owner)->set;
     csgi_status status = CSGI_OK;
 
     if (set->log && access_log_needs_clock(set->log)) request->began_ns = loop_clock_ns();
+    if (!is_secured_enough(set, request)) {
+        refuse(request, 421, "This connection is not secured, and the request target says https");
+        return;
+    }
     if (set->proxy_headers) status = exchange_apply_forwarded(request, set->proxies);
     if (status == CSGI_OK) {
         app_set_dispatch(set->apps, request);

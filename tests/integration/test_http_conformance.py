@@ -11,7 +11,8 @@ from conformance import CASES, CATEGORIES, OPTIONS
 from conftest import module_server
 from pieces import play
 
-QUIET = ["--no-access-log"]
+# Nobody is a trusted gateway, on either kind of socket.
+QUIET = ["--no-access-log", "--no-proxy-headers"]
 whole = module_server("mirror", arguments=QUIET)
 pieces = module_server("mirror", uds=True, arguments=QUIET)
 whole_limits = module_server("mirror", arguments=[*QUIET, *OPTIONS["limits"]])
@@ -35,11 +36,12 @@ def splits(case):
 
 
 def check_response(head):
-    """What holds for every response."""
+    """What holds for every response: no folding, no space before a field, no bare CR or LF."""
     status = int(head[9:12])
     fields = [line.split(": ", 1) for line in head.split("\r\n")[1:-2]]
     names = [name.lower() for name, _ in fields]
-    assert re.match(r"HTTP/1\.1 \d{3} [^\r\n]*\r\n", head) and not re.search(r"(?<!\r)\n", head)
+    assert re.match(r"HTTP/1\.1 \d{3} [^\r\n]*\r\n", head) and not re.search(r"(?<!\r)\n|\r(?!\n)", head)
+    assert not re.search(r"\n[ \t]", head)
     if status == 100:
         assert not fields
         return

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from capricorn import BINARY
+from capricorn import BINARY, Server
 from conftest import module_server
 
 server = module_server("scope")
@@ -30,6 +30,22 @@ def origin(server, headers):
 @pytest.mark.parametrize("headers", [X_FORWARDED, FORWARDED, X_FORWARDED + FORWARDED[1:]])
 def test_the_local_proxy_is_believed_by_default(server, headers):
     assert origin(server, headers) == SEEN
+
+
+def test_only_a_trusted_gateway_may_ask_for_https_over_a_plain_connection(server):
+    def ask(running, headers=()):
+        with running.connect() as connection:
+            return connection.exchange("GET", "https://shop.example/scope", headers)
+
+    scope = ask(server).json()
+    assert (scope["scheme"], scope["path"]) == ("https", "/scope")
+    assert ["host", "shop.example"] in scope["headers"]
+    assert ask(server, [("X-Forwarded-Proto", "http")]).json()["scheme"] == "http"
+    for arguments in (["--no-proxy-headers"], ["--forwarded-allow-ips", "192.0.2.1"]):
+        with Server(["scope"], arguments=arguments) as strict:
+            refused = ask(strict)
+            assert refused.status == 421 and "not secured" in refused.json()["detail"]
+            assert refused.keeps_alive
 
 
 def test_the_headers_stay_as_they_came(server):

@@ -69,6 +69,9 @@ def text(package):
     document.append("\n## What is not for us\n")
     for section, sentence, why in package.musts.NOT_OURS:
         document.append(f"- {title(section)}. {sentence} {why}")
+    document.append("\n## Where we do otherwise\n")
+    for section, sentence, why in package.musts.OTHERWISE:
+        document.append(f"- {title(section)}. {sentence} {why}")
     return "\n".join(document) + "\n"
 
 

@@ -50,6 +50,10 @@ LENGTHS = [
            half_closes=True),
     closed("the end in the middle of a head", "9112-8/incomplete", "GET / HTTP/1.1\r\nHost: a", "",
            half_closes=True),
+    *[closed(f"the end within a head: {name}", "9110-5.3/whole-head", said, "", half_closes=True)
+      for name, said in [("after the request line", "GET /smuggled HTTP/1.1\r\n"),
+                         ("after a field", "GET /smuggled HTTP/1.1\r\nHost: a\r\n"),
+                         ("before the last LF", "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r")]],
     closed("the end in the middle of a chunk", "9112-8/incomplete", chunked("5\r\nhel"), "",
            half_closes=True),
     closed("the end without a last chunk", "9112-8/incomplete", chunked("5\r\nhello\r\n"), "",

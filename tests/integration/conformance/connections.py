@@ -18,13 +18,20 @@ CONNECTIONS = [
     closed("Connection: close", "9112-9.6/close", get("/", "Connection: close")),
     *[closed(f"Connection: {value}", "9112-9.6/close", get("/", f"Connection: {value}"))
       for value in ("Close", "CLOSE", "close, x", "x, close", "keep-alive, close", "close,keep-alive",
-                    "x,close,y", ", close", "close,", ",,close,,", "\tclose\t", "x , close")],
+                    "x,close,y", "\tclose\t", "x , close")],
+    *[closed(f"Connection: {value}", "9112-9.6/close 9110-5.6.1.2/empty",
+             get("/", f"Connection: {value}"))
+      for value in (", close", "close,", ",,close,,", ", ,close")],
     closed("close in a second field", "9112-9.6/close",
            get("/", "Connection: x", "Connection: close")),
     closed("close in a first field", "9112-9.6/close",
            get("/", "Connection: close", "Connection: keep-alive")),
     closed("a request after close is not answered", "9112-9.6/nothing-after",
            get("/1", "Connection: close") + get("/smuggled"), saw="GET /1?"),
+    closed("a request after the server's close is not answered", "9112-9.6/own-close",
+           get("/1?closes=1") + get("/smuggled"), saw="GET /1?"),
+    closed("a request after the server's close of a stream", "9112-9.6/own-close",
+           get("/1?closes=1&stream=1") + get("/smuggled"), saw="GET /1?"),
     closed("close in a second request", "9112-9.6/nothing-after",
            get("/1") + get("/2", "Connection: close") + get("/smuggled"), "200 200",
            saw="GET /2?"),
@@ -66,7 +73,7 @@ CONNECTIONS = [
 ]
 
 EXPECTATIONS = [
-    kept("100-continue", "9110-10.1.1/continue",
+    kept("100-continue", "9110-10.1.1/continue 9110-10.1.1/ultimately",
          [post(EXPECTS, "Content-Length: 2"), "hi"], "100;200", saw="\n\nhi\n"),
     kept("100-Continue in other letters", "9110-10.1.1/case",
          [post("Expect: 100-CONTINUE", "Content-Length: 2"), "hi"], "100;200", saw="\n\nhi\n"),
@@ -86,7 +93,15 @@ EXPECTATIONS = [
     *[refused(f"Expect: {value}", "9110-10.1.1/unknown",
               post(f"Expect: {value}", "Content-Length: 2"), 417)
       for value in ("x", "100-continuex", "100", "continue", "200-ok", "100-continue, x",
-                    "x, 100-continue", "100-continue=1", "100-continue;a=b", "")],
+                    "x, 100-continue", "100-continue=1", "100-continue;a=b", ",x", "100-continue,,x",
+                    "100-continue 100-continue")],
+    *[kept(f"Expect: {value}", "9110-5.6.1.2/empty",
+           [post(f"Expect: {value}", "Content-Length: 2"), "hi"], "100;200", saw="\n\nhi\n")
+      for value in (", 100-continue", "100-continue,", ",,100-continue , ,",
+                    "100-continue, 100-Continue")],
+    *[kept(f"Expect: {value!r}", "9110-5.6.1.2/empty",
+           post(f"Expect: {value}", "Content-Length: 2", body="hi"), saw="\n\nhi\n")
+      for value in ("", ",", " , ,")],
     refused("an unknown expectation in a first field", "9110-10.1.1/unknown",
             post("Expect: x", EXPECTS, "Content-Length: 2"), 417),
     refused("an unknown expectation in a second field", "9110-10.1.1/unknown",

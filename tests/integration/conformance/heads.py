@@ -129,9 +129,15 @@ TARGETS = [
          head("GET http://b/ HTTP/1.1", "Host:"), saw="host: b\n"),
     closed("an absolute target in HTTP/1.0", "9112-3.2.2/absolute", head("GET http://b/ HTTP/1.0"),
            saw="host: b\n"),
+    *[kept(f"the target {target}", "9110-7.4/https", get(target) + get("/2"), "421 200",
+           saw="GET /2?") for target in ("https://a/smuggled", "HTTPS://a:443/smuggled", "https://b")],
+    *[refused(f"the target {target}", "9110-4.2.1/empty-host", get(target))
+      for target in ("http://", "http:///p", "http://?q", "http://:80/")],
+    *[refused(f"the target {target}", "9110-4.2.2/empty-host", get(target))
+      for target in ("https://", "https:///p", "https://?q", "https://:443/")],
     *[refused(f"the target {target}", "9112-3.2/target", get(target))
-      for target in ("http://", "http:///p", "http://u@a/", "http://u:p@a/", "http://a,b/",
-                     "http://a:x/", "http://:80/", "http:/a", "http:a", "ftp://a/", "file:///a",
+      for target in ("http://u@a/", "http://u:p@a/", "http://a,b/",
+                     "http://a:x/", "http:/a", "http:a", "ftp://a/", "file:///a",
                      "://a", "a", "a/b", "?q", "./a", "..", "http://a b/", "http://[::1/",
                      "http://a#f", "javascript:x", "ws://a/")],
     kept("the target * of OPTIONS", "9112-3.2.4/asterisk", head("OPTIONS * HTTP/1.1", H), 204),
@@ -140,7 +146,9 @@ TARGETS = [
     refused("the target ** of OPTIONS", "9112-3.2.4/asterisk", head("OPTIONS ** HTTP/1.1", H)),
     refused("the target *?q of OPTIONS", "9112-3.2.4/asterisk", head("OPTIONS *?q HTTP/1.1", H)),
     refused("the target *x of OPTIONS", "9112-3.2.4/asterisk", head("OPTIONS *x HTTP/1.1", H)),
-    refused("the authority form for GET", "9112-3.2.3/authority", get("a:80")),
+    refused("the authority form for GET", "9112-3.2.3/authority 9110-7.1/forms", get("a:80")),
+    *[refused(f"CONNECT to {target}", "9110-9.3.6/connect", head(f"CONNECT {target} HTTP/1.1", H),
+              501) for target in ("a:", "a", "a:0", "a:x", "a:65536")],
     refused("CONNECT to an authority", "9112-3.2.3/authority", head("CONNECT a:80 HTTP/1.1", H),
             501),
     refused("CONNECT to a path", "9112-3.2.3/authority", head("CONNECT / HTTP/1.1", H),

@@ -76,23 +76,32 @@ MUSTS = {
     "9112-9.3.2/order": ("MUST", "Pipelined requests are answered in their order."),
     "9112-9.6/close": ("MUST", "After \"close\" from the client the connection ends with the "
                                "response, which says so."),
+    "9112-9.6/own-close": ("MUST", "After the server's own \"close\" the connection ends, and no "
+                                   "request that follows is processed."),
     "9112-9.6/nothing-after": ("MUST", "No request after one with \"close\" is processed."),
     "9112-C.2.2/proxy-connection": ("MUST", "Proxy-Connection has no meaning."),
     "9110-2.5/lower": ("MUST", "A request of a lower minor version is understood as that version."),
     "9110-4.2.1/empty-host": ("MUST", "An http URI with an empty host is refused."),
     "9110-4.2.3/scheme": ("MUST", "The scheme of a URI has no case."),
+    "9110-4.2.2/empty-host": ("MUST", "An https URI with an empty host is refused."),
     "9110-5.1/case": ("MUST", "Field names have no case."),
     "9110-5.1/name": ("MUST", "A field has a name."),
     "9110-5.3/order": ("MUST", "Fields of one name keep their order."),
+    "9110-5.3/whole-head": ("MUST", "Nothing is done for a request before its header section has "
+                                    "come whole."),
     "9110-5.4/431": ("MUST", "Fields larger or more than the server takes get a 4xx, here 431."),
     "9110-5.5/value": ("MUST", "A value may have spaces, tabs and any visible character inside."),
     "9110-5.5/controls": ("MUST", "CR, LF and NUL in a value are refused, and so are other control "
                                   "characters."),
+    "9110-5.6.1.2/empty": ("MUST", "Empty elements of a list mean nothing."),
     "9110-5.6.2/token": ("MUST", "Methods and field names are tokens."),
     "9110-5.6.3/bws": ("MUST", "White space that the grammar allows for history's sake is read."),
     "9110-6.5.1/apart": ("MUST", "Trailers are not merged into the headers."),
     "9110-6.5.1/forbidden": ("MUST", "Trailers that would frame or route a message are of no "
                                      "effect; we refuse them."),
+    "9110-7.1/forms": ("MUST", "The forms * and authority are for OPTIONS and CONNECT alone."),
+    "9110-7.4/https": ("MUST", "An https URI is not served over a connection that is not secured, "
+                               "but to a trusted gateway (421)."),
     "9110-7.8/ignored": ("MAY", "An Upgrade to what is not known is ignored."),
     "9110-7.8/http10": ("MUST", "Upgrade is ignored in HTTP/1.0."),
     "9110-7.8/connection": ("MUST", "Who sends Upgrade says \"upgrade\" in Connection."),
@@ -100,10 +109,13 @@ MUSTS = {
     "9110-9.1/methods": ("MUST", "GET and HEAD are supported; others reach the application."),
     "9110-9.1/unknown": ("SHOULD", "A method that is not known gets 501."),
     "9110-9.1/case": ("MUST", "Methods have case."),
+    "9110-9.3.6/connect": ("MUST", "CONNECT to no port, or to one that is none, is refused; so is "
+                                   "every other."),
     "9110-9.3.2/head": ("MUST", "The response to HEAD has no content, and the header of a GET's."),
     "9110-10.1.1/case": ("MUST", "Expectations have no case."),
     "9110-10.1.1/continue": ("MUST", "100 (Continue), or a final status, is sent without waiting "
                                      "for the content."),
+    "9110-10.1.1/ultimately": ("MUST", "After 100 (Continue) and the content a final status is sent."),
     "9110-10.1.1/no-content": ("MAY", "Without content to come there is no 100 (Continue)."),
     "9110-10.1.1/final": ("MUST", "A final status instead of 100 says whether the connection "
                                   "closes."),
@@ -128,11 +140,39 @@ MUSTS = {
 TABLE = "tests/integration/test_http_conformance.py"
 CONN = "tests/unit/http1/test_conn.c"
 CONTRACT = "tests/integration/test_contract_http.py"
+EXTENSIONS = "tests/integration/test_extensions.py"
+RESPONSE = "tests/unit/http1/test_response.c"
+LIMITS = "tests/integration/test_limits.py"
 
 # section, level, what it says, the file and name of its test
 ELSEWHERE = [
     ("9110-6.6.1", "MUST", "Each response but 1xx has one Date, in the preferred format.",
-     "tests/unit/http1/test_response.c", "date_and_server_are_added_once"),
+     RESPONSE, "date_and_server_are_added_once"),
+    ("9110-2.2", "MUST", "What an application says is sent only where it keeps to the grammar: "
+                         "names are tokens, values have no CR, LF, NUL or other control "
+                         "characters.", CONTRACT,
+     "test_2_11_what_may_not_stand_in_a_header_is_refused"),
+    ("9112-2.2", "MUST", "No bare CR is sent outside of content, and no white space between the "
+                         "status line and the fields.", TABLE, "check_response"),
+    ("9112-5.2", "MUST", "No line is folded.", TABLE, "check_response"),
+    ("9110-5.3", "MUST", "Of the fields that the server adds none is there twice, and an "
+                         "application's own are not repeated.", RESPONSE,
+     "date_and_server_are_added_once"),
+    ("9110-6.2", "MUST", "The version of every response is one that the server conforms to: 1.1.",
+     TABLE, "check_response"),
+    ("9110-6.5.1", "MUST", "Trailers that a definition does not allow are not sent.", EXTENSIONS,
+     "test_2_8_what_may_not_be_a_trailer_is_refused"),
+    ("9112-6.1", "MUST", "A chunked body is not chunked again, whatever coding the application "
+                         "names.", CONTRACT, "test_2_5_the_apps_transfer_encoding_is_ignored"),
+    ("9112-6.3", "MUST", "A body that does not come in time is incomplete: its request is answered "
+                         "408, and the connection is closed.", LIMITS,
+     "test_a_body_that_stays_away_is_a_408_and_a_disconnect"),
+    ("9112-7.1.2", "MUST", "Trailers are kept apart from the headers.", CONTRACT,
+     "test_2_15_trailers_do_not_appear_among_the_headers"),
+    ("9110-8.6", "MUST", "The Content-Length of a response to HEAD is the one of a GET's.", CONTRACT,
+     "test_2_10_head_says_the_content_length_that_get_would"),
+    ("9110-15.2", "MUST", "A client of HTTP/1.0 is sent no 1xx.", EXTENSIONS,
+     "test_http_1_0_gets_no_hints"),
     ("9112-4", "MUST", "Each status line has a version, a status of three digits, and a space after "
                        "it.", TABLE, "check_response"),
     ("9112-6.1", "MUST", "No response has both Content-Length and Transfer-Encoding.", TABLE,
@@ -148,6 +188,28 @@ NOT_OURS = [
     ("9112-3.2.3", "Serving CONNECT.", "We are no proxy."),
     ("9112-6.1", "Other transfer codings (gzip).", "None is offered; chunked is the only MUST."),
     ("9110-7.6", "Forwarding: Via, hop-by-hop fields, Max-Forwards.", "We are no intermediary."),
+    ("9112-9.8", "Closing TLS.", "There is no TLS yet."),
+    ("9110-7.8", "Switching protocols: 101, and 100 before it.", "No protocol is switched to yet."),
+    ("9110-9.3", "What a method does: 201, 200 or 204 for PUT, and its validators.",
+     "An application's matter."),
+    ("9110-8", "Representations: Content-Encoding, Last-Modified, ETag, Content-Location.",
+     "An application's matter; the server changes no content."),
+    ("9110-11.6.1", "WWW-Authenticate with 401.", "An application's matter: the server itself sends "
+                                                 "no 401."),
+    ("9110-15.3.7", "What a 206 and a 304 say of the whole.", "An application's matter."),
+    ("9110-5.6.7", "Reading dates.", "The server reads none."),
+    ("9112-10.1", "Media of type message/http.", "The server reads none."),
     ("9110-14", "Ranges.", "An application's matter: a server may ignore Range."),
     ("9110-13", "Conditional requests.", "An application's matter."),
+]
+
+# section, what we do instead, why
+OTHERWISE = [
+    ("9110-5.6.1.2", "Transfer-Encoding with empty elements gets 400, though a recipient should "
+                     "ignore them.", "Servers differ over them, and what frames a message must be "
+                                     "read in one way only."),
+    ("9110-5.6.4", "An escaped byte in Forwarded makes its element unusable.",
+     "No address, scheme or host needs one; the nearest address known so far stays the client."),
+    ("9110-2.5", "HTTP/1.2 to 1.9 get 505, where they should be read as 1.1.",
+     "llhttp does not read them, and nobody sends them."),
 ]

@@ -5,6 +5,7 @@
  *   status=N   that status instead of 200
  *   stream=1   the answer in two pieces, so that its length is not known beforehand
  *   fields=1   framing and connection fields of the application's own
+ *   closes=1   a Connection field that says close
  *   unread=1   the body is not asked for
  *   cut=1      the application fails in the middle of its answer
  *   short=1    a Content-Length that is longer than the body
@@ -60,6 +61,7 @@ static csgi_status start(csgi_send *send, const csgi_scope *scope)
         { CSGI_STR("keep-alive"), CSGI_STR("timeout=5"), 0, 0 },
         { CSGI_STR("x-kept"), CSGI_STR("yes"), 0, 0 },
     };
+    static const csgi_field close = { CSGI_STR("connection"), CSGI_STR("close"), 0, 0 };
     static const csgi_field length = { CSGI_STR("content-length"), CSGI_STR("99999"), 0, 0 };
     csgi_http_start event = { CSGI_EVENT(csgi_http_start, CSGI_HTTP_RESPONSE_START),
                               (uint32_t)plug_number(scope, "status", 200),
@@ -67,6 +69,7 @@ static csgi_status start(csgi_send *send, const csgi_scope *scope)
                               { NULL, 0 } };
 
     if (plug_number(scope, "fields", 0)) event.headers = (csgi_fields){ headers, 3 };
+    if (plug_number(scope, "closes", 0)) event.headers = (csgi_fields){ &close, 1 };
     if (plug_number(scope, "short", 0)) event.headers = (csgi_fields){ &length, 1 };
     return send->call(send, &event.event);
 }

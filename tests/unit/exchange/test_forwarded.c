@@ -330,6 +330,19 @@ static void forwarded_says_all_in_its_elements(void **state)
     assert_rows("127.0.0.1,10.0.0.0/8", rows, COUNT_OF(rows));
 }
 
+static void empty_elements_of_forwarded_mean_nothing(void **state)
+{
+    static const row rows[] = {
+        { "Forwarded: for=203.0.113.9, , for=10.0.0.2;proto=https, ,\nForwarded:\n",
+          "203.0.113.9:0", "https", "(none)" },
+        { "Forwarded: for=1.1.1.1,\n", "1.1.1.1:0", "http", "(none)" },
+        { "Forwarded: ,\n", PEER, "http", "(none)" },
+    };
+
+    (void)state;
+    assert_rows("127.0.0.1,10.0.0.0/8", rows, COUNT_OF(rows));
+}
+
 static void an_unusable_element_ends_the_scan(void **state)
 {
     static const row rows[] = {
@@ -350,7 +363,6 @@ static void an_unusable_element_ends_the_scan(void **state)
         { "Forwarded: proto=https;for=\"1.1.1.1\"x\n", PEER, "http", "(none)" },
         { "Forwarded: proto=https;for=[::1]\n", PEER, "http", "(none)" },
         { "Forwarded: for=1.1.1.1 proto=https\n", PEER, "http", "(none)" },
-        { "Forwarded: for=1.1.1.1,\n", PEER, "http", "(none)" },
         { "Forwarded:\n", PEER, "http", "(none)" },
         { "Forwarded: 203.0.113.9\n", PEER, "http", "(none)" },
         /* usable elements with values that are not */
@@ -469,6 +481,7 @@ int main(void)
         cmocka_unit_test(a_host_replaces_host_when_it_is_one),
         cmocka_unit_test(a_port_completes_a_forwarded_host),
         cmocka_unit_test(forwarded_says_all_in_its_elements),
+        cmocka_unit_test(empty_elements_of_forwarded_mean_nothing),
         cmocka_unit_test(an_unusable_element_ends_the_scan),
         cmocka_unit_test(a_quote_left_open_by_the_client_hides_nothing),
         cmocka_unit_test(both_kinds_must_agree),
