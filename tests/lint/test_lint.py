@@ -23,10 +23,11 @@ OPTIONS = ('    { .name = "port",\n      .fallback = "80",\n      .help = "which
            '    { .name = "uds",\n      .fallback = "",\n      .help = "a file",\n      .more = "x" },\n')
 # A table of one case, with its requirement, and the document of it.
 CASE = ("class case:\n    name, proves, statuses, end = 'a', ['9112-1/b'], [200], 'kept'\n"
-        "class musts:\n    MUSTS = {'9112-1/b': ('MUST', 'B.')}\n    ELSEWHERE, NOT_OURS = [], []\n"
+        "class musts:\n    MUSTS = {'9112-1/b': ('MUST', 'B.')}\n"
+        "    ELSEWHERE, NOT_OURS, OTHERWISE = [], [], []\n"
         "CASES, OPTIONS = [case], {'limits': ['--none']}\n")
 TABLE_TEXT = (f"{musts.OPENING % '--none'}\n1 cases.\n\n## RFC 9112, section 1\n\nB. (MUST)\n\n- `a`: 200, kept\n"
-              "\n## What is not for us\n\n")
+              "\n## What is not for us\n\n\n## Where we do otherwise\n\n")
 TABLE_AT, TABLE_DOCUMENT = musts.TABLE, musts.DOCUMENT
 PORT, UDS = "| `--port N` | `80` | which one |\n", "| `--uds` | | a `file` |\n"
 
