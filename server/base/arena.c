@@ -39,15 +39,6 @@ void arena_reset(arena *self)
     self->end = self->first_end;
 }
 
-/* The first aligned place for size bytes in the current block, or NULL. */
-static char *fit(const arena *self, size_t size, size_t align)
-{
-    uintptr_t at = ((uintptr_t)self->next + align - 1) & ~(uintptr_t)(align - 1);
-
-    if (!self->next || at > (uintptr_t)self->end || size > (uintptr_t)self->end - at) return NULL;
-    return self->next + (at - (uintptr_t)self->next);
-}
-
 static bool grow(arena *self, size_t size, size_t align)
 {
     size_t need;
@@ -64,19 +55,11 @@ static bool grow(arena *self, size_t size, size_t align)
     return true;
 }
 
-void *arena_alloc(arena *self, size_t size, size_t align)
+void *arena_alloc_slowly(arena *self, size_t size, size_t align)
 {
-    char *at;
-
     if (align == 0) align = _Alignof(max_align_t);
     if ((align & (align - 1)) || size > PTRDIFF_MAX - align) return NULL;
-    at = fit(self, size, align);
-    if (!at) {
-        if (!grow(self, size, align)) return NULL;
-        at = fit(self, size, align);
-    }
-    self->next = at + size;
-    return at;
+    return grow(self, size, align) ? arena_alloc(self, size, align) : NULL;
 }
 
 csgi_str arena_copy_str(arena *self, csgi_str text)

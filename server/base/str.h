@@ -25,7 +25,7 @@ static inline bool str_eq(csgi_str a, csgi_str b)
 }
 static inline char char_lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    return (unsigned char)(c - 'A') < 26 ? (char)(c | 0x20) : c;
 }
 /* The value of a hexadecimal digit, or -1. */
 static inline int char_hex(char c)
@@ -44,7 +44,12 @@ void str_lower(char *text, size_t len);
 /* The index of the first such byte, or text.len. */
 size_t str_find_char(csgi_str text, char c);
 /* The part from start on, at most len bytes; bounds are clipped. */
-csgi_str str_slice(csgi_str text, size_t start, size_t len);
+static inline csgi_str str_slice(csgi_str text, size_t start, size_t len)
+{
+    if (start > text.len) start = text.len;
+    if (len > text.len - start) len = text.len - start;
+    return (csgi_str){ text.ptr ? text.ptr + start : NULL, len };
+}
 /* Without spaces and tabs at both ends (RFC 9110 section 5.6.3, OWS). */
 csgi_str str_trim(csgi_str text);
 /* A non-empty run of token characters (RFC 9110 section 5.6.2). */
