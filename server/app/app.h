@@ -15,6 +15,7 @@ typedef struct instance instance; /* one app: a plugin with a configuration */
 typedef struct app_options {
     csgi_str server_url;
     uint32_t host_flags;    /* CSGI_HOST_*, as every instance is told */
+    bool answers_health;    /* /healthz and /readyz, unless an app has such a route */
     size_t max_concurrency; /* calls at once; beyond: 503; 0: no limit */
     /* An app that has not answered startup by then has failed; 0: 30 s. Likewise shutdown: 10 s. */
     uint64_t startup_timeout_ms, shutdown_timeout_ms;
@@ -57,6 +58,8 @@ void app_set_dispatch(app_set *self, exchange *request);
 size_t app_set_running(const app_set *self);
 /* Calls fn(arg) once, on the loop, when no call is running; perhaps at once. [loop] */
 void app_set_when_idle(app_set *self, void (*fn)(void *arg), void *arg);
+/* From now on /readyz says that no more requests should be sent. */
+void app_set_announce_stop(app_set *self);
 /* From now on is_draining says yes, and calls that asked for it are told. */
 void app_set_drain(app_set *self);
 /* Cancels every running call. */

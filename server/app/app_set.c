@@ -147,6 +147,11 @@ void app_set_tell_if_idle(app_set *self)
     on_idle(self->on_idle_arg);
 }
 
+void app_set_announce_stop(app_set *self)
+{
+    self->stopping = true;
+}
+
 void app_set_drain(app_set *self)
 {
     self->draining = true;

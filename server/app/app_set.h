@@ -28,6 +28,7 @@ struct app_set {
     list_node instances; /* in the order of adding */
     list_node calls;     /* of HTTP, newest first */
     size_t running;
+    bool stopping; /* announced: balancers are to look away */
     bool draining;
     void (*on_idle)(void *arg);
     void *on_idle_arg;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * From a request to its endpoint, along the route table; what has none is answered here. */
 #include "app/app_set.h"
+#include "app/health.h"
 #include "app/http_call.h"
 #include "base/str.h"
 
@@ -97,5 +98,8 @@ void app_set_dispatch_along(app_set *self, const router *routes, exchange *reque
 
 void app_set_dispatch(app_set *self, exchange *request)
 {
+    if (self->options.answers_health && health_has_path(request->raw_path) &&
+        health_answer(self, request))
+        return;
     app_set_dispatch_along(self, self->routes, request, 0);
 }

@@ -41,7 +41,7 @@ typedef struct server_options {
     uint64_t log_level;              /* a log_level */
     uint64_t log_format;             /* LOG_PLAIN or LOG_JSON */
     const char *forwarded_allow_ips; /* a trust_list */
-    bool access_log, insecure_plugins, proxy_headers, proxy_protocol;
+    bool health, access_log, insecure_plugins, proxy_headers, proxy_protocol;
     bool server_header, date_header;
     bool use_colors;                   /* by default, as the terminal: see its source */
     uint8_t sources[OPTION_COUNT_MAX]; /* an option_source for each entry of the table */

@@ -89,6 +89,7 @@ struct exchange {
     uint32_t status;
     uint64_t body_bytes_sent;
     uint64_t began_ns; /* on loop_clock_ns; 0: nobody asked */
+    bool is_unlogged;  /* it is worth no line */
 
     /* The response. */
     exchange_phase phase;

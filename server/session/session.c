@@ -70,7 +70,7 @@ static void on_request(void *owner, exchange *request)
 static void on_response(void *owner, exchange *request)
 {
     const session *self = owner;
-    if (self->set->log) access_log_write(self->set->log, request);
+    if (self->set->log && !request->is_unlogged) access_log_write(self->set->log, request);
 }
 
 static void tell_if_empty(session_set *self)

@@ -165,6 +165,7 @@ static void begin_stop(worker *self)
     uint64_t delay_ms = self->options->drain_delay_ms;
 
     log_info("Shutting down");
+    app_set_announce_stop(self->apps);
     systemd_tell("STOPPING=1\nSTATUS=Shutting down");
     if (delay_ms == 0) {
         begin_drain(self);
@@ -296,6 +297,7 @@ static http1_options http1_options_of(const server_options *options, csgi_str fi
 static csgi_status make_apps(worker *self, buffer *problem)
 {
     const app_options of_apps = { .server_url = buffer_str(&self->url),
+                                  .answers_health = self->options->health,
                                   .max_concurrency = self->options->limit_concurrency,
                                   .startup_timeout_ms = self->options->timeout_startup_ms,
                                   .on_step = crash_set_step };

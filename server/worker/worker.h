@@ -13,6 +13,7 @@ enum {
     EXIT_WOULD_NOT_LOAD = 1,
     EXIT_CALL_FAILED = 1,
     EXIT_NOT_MADE = 1,
+    EXIT_UNWELL = 1,
     EXIT_USAGE = 2,
     EXIT_START_FAILED = 3
 };

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * Answers to those who ask whether the server is well. */
+#include "app/health.h"
+
+static bool has_own_route(const router *routes, csgi_str path)
+{
+    for (size_t i = 0; i < router_count(routes); i++) {
+        if (str_eq(router_get(routes, i)->pattern, path)) return true;
+    }
+    return false;
+}
+
+static void reply(exchange *request, uint32_t status, csgi_str body)
+{
+    static const csgi_field headers[] = {
+        { CSGI_STR("content-type"), CSGI_STR("application/json"), 0, 0 },
+        { CSGI_STR("cache-control"), CSGI_STR("no-store"), 0, 0 },
+    };
+
+    exchange_reply(request, status, (csgi_fields){ headers, 2 }, body);
+}
+
+bool health_answer(const app_set *self, exchange *request)
+{
+    static const csgi_field allow = { CSGI_STR("allow"), CSGI_STR("GET, HEAD"), 0, 0 };
+    bool asks_ready = str_eq(request->raw_path, STR(READY_PATH));
+
+    if (has_own_route(self->routes, request->raw_path)) return false;
+    request->is_unlogged = true;
+    if (!str_eq(request->method, STR("GET")) && !str_eq(request->method, STR("HEAD")))
+        exchange_reply_error(request, 405, "Method Not Allowed", (csgi_fields){ &allow, 1 });
+    else if (asks_ready && self->stopping)
+        reply(request, 503, STR("{\"status\":\"stopping\"}"));
+    else
+        reply(request, 200, STR("{\"status\":\"ok\"}"));
+    exchange_app_release(request);
+    return true;
+}

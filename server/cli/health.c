@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ * capricorn health: asks the server that the same options and environment would have started. */
+#include "cli/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "worker/health_check.h"
+#include "worker/worker.h"
+
+/* Takes --ready out of the arguments; the rest is left, in order. */
+static int take_ready(int argc, char **argv, bool *asks_ready)
+{
+    int left = 0;
+
+    for (int at = 0; at < argc; at++) {
+        if (strcmp(argv[at], "--ready") == 0)
+            *asks_ready = true;
+        else
+            argv[left++] = argv[at];
+    }
+    return left;
+}
+
+/* The first place that can be asked, or NULL. */
+static const bind_spec *find_place(const bind_list *binds)
+{
+    for (size_t i = 0; i < binds->count; i++) {
+        const bind_spec *spec = &binds->specs[i];
+
+        if (spec->kind == BIND_UNIX || (spec->kind == BIND_TCP && spec->port)) return spec;
+    }
+    return NULL;
+}
+
+static int ask(const bind_spec *where, const char *path, bool is_proxied)
+{
+    buffer why = { 0 };
+    bool is_well = health_check(where, path, is_proxied, &why);
+    bool is_ipv6 = strchr(where->where, ':') != NULL;
+
+    if (!is_well && where->kind == BIND_UNIX)
+        fprintf(stderr, "capricorn health: unix:%s, %s: %.*s\n", where->where, path,
+                STR_ARG(buffer_str(&why)));
+    else if (!is_well)
+        fprintf(stderr, "capricorn health: http://%s%s%s:%u%s: %.*s\n", is_ipv6 ? "[" : "",
+                where->where, is_ipv6 ? "]" : "", where->port, path, STR_ARG(buffer_str(&why)));
+    buffer_fini(&why);
+    return is_well ? EXIT_SERVED : EXIT_UNWELL;
+}
+
+static int run(int argc, char **argv)
+{
+    server_options options;
+    bind_list binds;
+    buffer problem = { 0 };
+    const bind_spec *where;
+    bool asks_ready = false;
+    int count, exit_status;
+
+    argc = take_ready(argc, argv, &asks_ready);
+    if (!read_options(&health_command, argc, argv, &options, &count, &exit_status))
+        return exit_status;
+    if (count) buffer_printf(&problem, "%s: no argument is expected\n", argv[0]);
+    if (problem.len || bind_list_choose(&binds, &options, &problem) != CSGI_OK) {
+        tell_mistakes(&health_command, &problem);
+        return EXIT_USAGE;
+    }
+    if (binds.count == 0) bind_list_default(&binds, &options);
+    where = find_place(&binds);
+    if (!where) {
+        fputs("capricorn health: where an inherited socket or port 0 leads is not known here: say "
+              "it "
+              "with --host and --port, --uds or --bind\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    return ask(where, asks_ready ? "/readyz" : "/healthz", options.proxy_protocol);
+}
+
+const command health_command = {
+    .name = "health",
+    .summary = "ask the server of this machine whether it is well",
+    .synopsis = "[OPTION ...] [--ready]",
+    .about =
+        "Asks the server that was started with the same options and environment for /healthz, "
+        "which says that it serves; for containers and service managers. It takes 2 seconds at "
+        "most, and says nothing when all is well.\n"
+        "\n"
+        "  --ready   ask for /readyz instead: should it be sent requests? It fails once the\n"
+        "            server has been told to stop\n"
+        "\n"
+        "Exit status: 0 well, 1 not, or no answer, 2 wrong usage.",
+    .uses = OPTION_OF_HEALTH,
+    .run = run,
+};
