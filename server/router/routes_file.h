@@ -9,12 +9,8 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "config/json_text.h"
 #include "config/options.h"
-
-/* Where a value stands; counted from 1, columns in bytes. */
-typedef struct file_position {
-    uint32_t line, column;
-} file_position;
 
 /* "APP" or "APP:ENDPOINT". */
 typedef struct routes_use {

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * Reading the values of a routes file, each by itself, and complaining of them all. */
+#ifndef CAPRICORN_ROUTER_ROUTES_VALUES_H
+#define CAPRICORN_ROUTER_ROUTES_VALUES_H
+
+#include "router/routes_file.h"
+#include "router/routes_keys.h"
+
+typedef struct routes_reader {
+    routes_file *file;
+    server_options *options;
+    buffer *problem;
+    arena scratch; /* until the file is read */
+    buffer apps;   /* routes_app, as many as there are yet */
+    bool has_mistakes, has_no_memory;
+} routes_reader;
+
+/* A line more of *problem: the position, and the sentence made fit for one line. */
+void routes_complain(routes_reader *self, file_position at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* '"timeout": found an array, expected a duration ...'. */
+void routes_refuse(routes_reader *self, const json_value *it, const char *key,
+                   const char *expected);
+/* Does the member repeat a key? The complaint is made. */
+bool routes_is_repeated(routes_reader *self, const json_value *member);
+
+/* A copy in the file's memory; an empty string when there is no memory, which is noted. */
+csgi_str routes_copy(routes_reader *self, csgi_str text);
+/* The path, which starts at the file's directory unless it is absolute. */
+csgi_str routes_absolute(routes_reader *self, csgi_str path);
+/* Letters, digits, "_" and "-", at least one: what plugins, apps and endpoints are named. */
+bool routes_is_name(csgi_str text);
+/* Is it a plugin's file, not its name? */
+bool routes_is_path(csgi_str plugin);
+/* Takes "APP" or "APP:ENDPOINT" apart. False: it is neither, and the complaint is made. */
+bool routes_read_use(routes_reader *self, const json_value *it, const char *key, routes_use *out);
+/* Reads a value that has no other values of ours inside, and whose type is right, into a field of
+ * its kind's type. What is wrong with it is complained of. */
+void routes_read_value(routes_reader *self, const json_value *it, const routes_key *key,
+                       void *field);
+/* Sets the options that "server" has. */
+void routes_read_server(routes_reader *self, const json_value *server);
+
+#endif
