@@ -36,11 +36,12 @@ def prefix(tmp_path_factory):
     return prefix
 
 
-@pytest.mark.parametrize("source", ["examples/hello/hello.c", "plugins/weather/weather.c"])
-def test_a_plugin_is_built_with_pkg_config_and_would_load(source, prefix, tmp_path):
-    (tmp_path / "plugin.c").write_text((ROOT / source).read_text())
+@pytest.mark.parametrize("folder", ["examples/hello", "plugins/weather"])
+def test_a_plugin_is_built_with_pkg_config_and_would_load(folder, prefix, tmp_path):
+    for source in (ROOT / folder).glob("*.[ch]"):
+        (tmp_path / source.name).write_text(source.read_text())
     plugin = tmp_path / "plugin.so"
-    command = f"gcc -o {plugin} plugin.c $(pkg-config --cflags --libs csgi)"
+    command = f"gcc -o {plugin} *.c $(pkg-config --cflags --libs csgi)"
     subprocess.run(["sh", "-ec", command], check=True, cwd=tmp_path,
                    env={**PLAIN, "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig"})
     check = run(prefix / "bin/capricorn", "check", plugin)

@@ -2,7 +2,7 @@
 """The reference story: GET /weather?city=London, which awaits an upstream."""
 
 import json
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
@@ -264,6 +264,129 @@ def is_at_end(connection):
         return False
     except OSError:
         return True
+
+
+# ---- the provider open-meteo, on a stand-in that says what the real one does ----
+
+LONDON = {"id": 2643743, "name": "London", "latitude": 51.50853, "longitude": -0.12574,
+          "elevation": 25.0, "feature_code": "PPLC", "country_code": "GB",
+          "timezone": "Europe/London", "population": 8961989, "country": "United Kingdom",
+          "admin1": "England"}
+# Where some other places are, of which the forecast says something else.
+LATITUDES = {"Hot": 1.5, "Late": 2.5, "Void": 3.5}
+
+
+def wrong(reason):
+    return answer("400 Bad Request", json.dumps({"reason": reason, "error": True}))
+
+
+def geocode(query):
+    """GET /v1/search: "results" is there only if something was found."""
+    [name] = query["name"]
+    if query["count"] != ["1"]:
+        return wrong("Parameter count is not what it should be.")
+    if name in ("Atlantis", "", "L"):
+        return answer("200 OK", '{"generationtime_ms":0.6}')
+    if name == "Wrong":
+        return wrong("Parameter name is not what it should be.")
+    if name == "Half":
+        return answer("200 OK", '{"results":[{"id":1')
+    if name == "Nowhere":
+        return answer("200 OK", '{"results":[{"id":1,"name":"Nowhere"}],"generationtime_ms":0.6}')
+    place = {**LONDON, "name": name, "latitude": LATITUDES.get(name, LONDON["latitude"])}
+    return answer("200 OK", json.dumps({"results": [place], "generationtime_ms": 0.9}))
+
+
+def forecast(upstream, query):
+    """GET /v1/forecast: what "current" asks for, at the nearest point of its grid."""
+    latitude, longitude = float(query["latitude"][0]), float(query["longitude"][0])
+    if query["current"] != ["temperature_2m"] or longitude != LONDON["longitude"]:
+        return wrong("A parameter is not what it should be.")
+    if latitude == LATITUDES["Hot"]:
+        return wrong("Latitude must be in range of -90 to 90.")
+    if latitude == LATITUDES["Late"]:
+        upstream.released.wait(seconds(30))
+        return None
+    temperature = None if latitude == LATITUDES["Void"] else 11.4
+    return answer("200 OK", json.dumps({
+        "latitude": 51.5, "longitude": -0.120000124, "generationtime_ms": 0.03,
+        "utc_offset_seconds": 0, "timezone": "GMT", "timezone_abbreviation": "GMT",
+        "elevation": 23.0,
+        "current_units": {"time": "iso8601", "interval": "seconds", "temperature_2m": "°C"},
+        "current": {"time": "2026-11-22T15:00", "interval": 900, "temperature_2m": temperature}}))
+
+
+def open_meteo(upstream, path, connection, head):
+    url = urlsplit(path)
+    query = parse_qs(url.query, keep_blank_values=True)
+    if url.path == "/v1/search":
+        return geocode(query)
+    if url.path == "/v1/forecast":
+        return forecast(upstream, query)
+    return answer("404 Not Found", '{"error":true,"reason":"Not Found"}')
+
+
+def provided_by(geocoding, forecast):
+    return {"weather": json.dumps({"provider": "open-meteo", "geocoding": geocoding,
+                                   "forecast": forecast, "timeout_ms": 700})}
+
+
+@pytest.fixture(scope="module")
+def provided():
+    with Upstream(open_meteo) as upstream:
+        with Server(["weather"], configs=provided_by(upstream.url, upstream.url)) as server:
+            server.upstream = upstream
+            yield server
+
+
+@pytest.mark.parametrize("city", ["London", "São Paulo", "a&count=9", "x#y?z"])
+def test_open_meteo_is_asked_for_the_place_and_for_its_temperature(provided, city):
+    before = len(provided.upstream.heads)
+    assert weather(provided, city).json() == {"city": city, "temp_c": 11.4}
+    assert [head.split(" ")[1] for head in provided.upstream.heads[before:]] == [
+        f"/v1/search?name={quote(city, safe='')}&count=1",
+        "/v1/forecast?latitude=51.50853&longitude=-0.12574&current=temperature_2m"]
+
+
+def test_a_city_that_open_meteo_does_not_know_is_a_404(provided):
+    for city in ("Atlantis", "L", ""):
+        response = weather(provided, city)
+        assert response.status == 404
+        assert response.json() == {"detail": f'There is no city "{city}"'}
+
+
+@pytest.mark.parametrize("city", ["Wrong", "Half", "Nowhere", "Hot", "Void"])
+def test_what_open_meteo_says_is_wrong_or_malformed_is_a_502(provided, city):
+    response = weather(provided, city)
+    assert response.status == 502 and response.json()["detail"].startswith("The upstream"), city
+
+
+def test_a_slow_forecast_is_a_504(provided):
+    assert weather(provided, "Late").status == 504
+
+
+def test_an_open_meteo_that_is_down_or_elsewhere_is_a_502():
+    down = f"http://127.0.0.1:{unused_port()}"
+    with Upstream(open_meteo) as upstream:
+        for geocoding, forecast in ((down, upstream.url), (upstream.url, down),
+                                    (upstream.url + "/wrong", upstream.url)):
+            with Server(["weather"], configs=provided_by(geocoding, forecast)) as server:
+                assert weather(server, "London").status == 502
+
+
+@pytest.mark.parametrize("config, said", [
+    ({"provider": "open-meteo"}, '"geocoding" is https://geocoding-api.open-meteo.com, but this '
+                                 "server has no TLS"),
+    ({"provider": "open-meteo", "geocoding": "http://a"}, '"forecast" is https://api.open-meteo.com'),
+    ({"provider": "openmeteo"}, '"provider" must be "upstream" or "open-meteo"'),
+])
+def test_a_provider_that_cannot_be_asked_ends_the_start_with_the_reason(config, said):
+    server = Server(["weather"], configs={"weather": json.dumps(config)}, start=False).launch()
+    try:
+        assert server.wait() == 3
+        server.wait_for_log(said)
+    finally:
+        server.kill()
 
 
 # ---- configuration ----

@@ -2,6 +2,7 @@
  * The weather plugin, called in this process with a scripted upstream. */
 #include "fake_host.h"
 
+#include "../../../plugins/weather/open_meteo.c"
 #include "../../../plugins/weather/weather.c"
 
 #include "failing_malloc.h"
@@ -139,18 +140,126 @@ static void the_configuration_points_it_elsewhere(void **state)
     assert_string_equal(fake_error, "config: \"timeout_ms\" must be at least 1, but is 0");
 }
 
-static void every_allocation_that_fails_is_an_error_and_no_crash(void **state)
+/* ---- the provider open-meteo: both of its answers in one ---- */
+
+#define OPEN_METEO                                                                          \
+    "{\"provider\":\"open-meteo\",\"geocoding\":\"http://geo\",\"forecast\":\"http://fc\"," \
+    "\"timeout_ms\":700}"
+#define PLACE "\"results\":[{\"latitude\":51.50853,\"longitude\":-0.12574}]"
+#define NOW   "\"current\":{\"temperature_2m\":21.5}"
+
+static void assert_open_meteo(const char *query, uint32_t status, const char *body)
+{
+    fake_call call;
+    void *instance;
+
+    assert_int_equal(fake_create(OPEN_METEO, &instance), CSGI_OK);
+    fake_call_init(&call, CSGI_HTTP);
+    assert_int_equal(fake_get(&call, instance, "get_weather", query, NULL), CSGI_OK);
+    assert_string_equal(call.body, body);
+    assert_int_equal(call.status, status);
+    fake_call_fini(&call);
+    fake_destroy(instance);
+}
+
+static void open_meteo_is_asked_for_the_place_and_then_for_its_temperature(void **state)
+{
+    (void)state;
+    answers_with(200, "{" PLACE "," NOW "}");
+    assert_open_meteo("city=S%C3%A3o+Paulo%26x", 200,
+                      "{\"city\":\"S\xc3\xa3o Paulo&x\",\"temp_c\":21.5}");
+    assert_int_equal(fake_upstream.asked, 2);
+    assert_string_equal(fake_upstream.url, "http://fc/v1/forecast?latitude=51.50853&longitude="
+                                           "-0.12574&current=temperature_2m");
+    assert_int_equal(fake_upstream.total_timeout_ms, 700);
+}
+
+static void a_city_that_open_meteo_does_not_know_is_404_and_no_forecast_is_asked_for(void **state)
+{
+    (void)state;
+    answers_with(200, "{\"generationtime_ms\":0.5}");
+    assert_open_meteo("city=X%26y", 404, "{\"detail\":\"There is no city \\\"X&y\\\"\"}");
+    assert_int_equal(fake_upstream.asked, 1);
+    assert_string_equal(fake_upstream.url, "http://geo/v1/search?name=X%26y&count=1");
+}
+
+static void what_open_meteo_should_not_say_is_502(void **state)
+{
+    static const struct {
+        uint32_t status;
+        const char *body, *detail;
+    } rows[] = {
+        { 400, "{\"error\":true,\"reason\":\"no\"}", "The upstream answered 400" },
+        { 404, "{\"detail\":\"no\"}", "The upstream answered 404" },
+        { 200, "{\"error\":true,\"reason\":\"no\"}", "The upstream says that something is wrong" },
+        { 200, "[]", "The upstream's answer has no object \\\"\\\"" },
+        { 200, "{\"results\":[]}", "The upstream's answer has no item \\\"0\\\"" },
+        { 200, "{\"results\":{}}", "The upstream's answer has no array \\\"results\\\"" },
+        { 200, "{\"results\":[{\"latitude\":1}]}",
+          "The upstream's answer has no number \\\"longitude\\\"" },
+        { 200, "{" PLACE "}", "The upstream's answer has no object \\\"current\\\"" },
+        { 200, "{" PLACE ",\"current\":{\"temperature_2m\":null}}",
+          "The upstream's answer has no number \\\"temperature_2m\\\"" },
+    };
+    char body[256];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        answers_with(rows[i].status, rows[i].body);
+        snprintf(body, sizeof(body), "{\"detail\":\"%s\"}", rows[i].detail);
+        assert_open_meteo("city=X", 502, body);
+    }
+}
+
+/* What the start says to a configuration; "": nothing. */
+static void assert_start(const char *config, const char *message)
+{
+    static const uint32_t events[] = { CSGI_LIFESPAN_STARTUP, CSGI_LIFESPAN_SHUTDOWN, 0 };
+    const csgi_plugin *plugin = csgi_plugin_query(CSGI_ABI_MAJOR);
+    fake_call call;
+    void *instance;
+
+    assert_int_equal(fake_create(config, &instance), CSGI_OK);
+    fake_call_init(&call, CSGI_LIFESPAN);
+    call.events = events;
+    assert_int_equal(plugin->lifespan(instance, &call.scope, &call.receive, &call.send), CSGI_OK);
+    assert_string_equal(call.lifespan_message, message);
+    assert_int_equal(call.lifespan_answer,
+                     *message ? CSGI_LIFESPAN_FAILED : CSGI_LIFESPAN_COMPLETE);
+    fake_call_fini(&call);
+    fake_destroy(instance);
+}
+
+static void a_provider_that_cannot_be_reached_or_is_none_ends_the_start(void **state)
+{
+    (void)state;
+    assert_start("{}", "");
+    assert_start(OPEN_METEO, "");
+    assert_start("{\"provider\":\"Open-Meteo\"}",
+                 "config: \"provider\" must be \"upstream\" or \"open-meteo\", but is "
+                 "\"Open-Meteo\"");
+    assert_start("{\"provider\":\"open-meteo\"}",
+                 "config: \"geocoding\" is https://geocoding-api.open-meteo.com, but this server "
+                 "has "
+                 "no TLS for outbound requests yet; set it to an http URL that leads there");
+    assert_start("{\"provider\":\"open-meteo\",\"geocoding\":\"http://a\"}",
+                 "config: \"forecast\" is https://api.open-meteo.com, but this server has no TLS "
+                 "for "
+                 "outbound requests yet; set it to an http URL that leads there");
+}
+
+static void assert_every_allocation_may_fail(const char *config, const char *body)
 {
     csgi_status status;
     fake_call call;
     void *instance;
     size_t n;
 
-    (void)state;
-    answers_with(200, "{\"temp_c\":21.5}");
+    answers_with(200, body);
     for (n = 0;; n++) {
         failing_malloc_after(n);
-        status = fake_create("{}", &instance);
+        status = fake_create(config, &instance);
         if (!failing_malloc_off()) break;
         assert_int_equal(status, CSGI_ENOMEM);
     }
@@ -165,8 +274,15 @@ static void every_allocation_that_fails_is_an_error_and_no_crash(void **state)
         assert_int_equal(call.status, 0);
     }
     assert_int_equal(call.status, 200);
-    assert_in_range(n, 3, 20);
+    assert_in_range(n, 3, 60);
     fake_destroy(instance);
+}
+
+static void every_allocation_that_fails_is_an_error_and_no_crash(void **state)
+{
+    (void)state;
+    assert_every_allocation_may_fail("{}", "{\"temp_c\":21.5}");
+    assert_every_allocation_may_fail(OPEN_METEO, "{" PLACE "," NOW "}");
 }
 
 int main(void)
@@ -180,6 +296,10 @@ int main(void)
         cmocka_unit_test(a_404_is_passed_through_and_any_other_status_is_502),
         cmocka_unit_test(a_cancelled_request_is_not_answered),
         cmocka_unit_test(the_configuration_points_it_elsewhere),
+        cmocka_unit_test(open_meteo_is_asked_for_the_place_and_then_for_its_temperature),
+        cmocka_unit_test(a_city_that_open_meteo_does_not_know_is_404_and_no_forecast_is_asked_for),
+        cmocka_unit_test(what_open_meteo_should_not_say_is_502),
+        cmocka_unit_test(a_provider_that_cannot_be_reached_or_is_none_ends_the_start),
         cmocka_unit_test(every_allocation_that_fails_is_an_error_and_no_crash),
     };
 
