@@ -15,6 +15,7 @@
 #include "loop/timer.h"
 #include "session/session.h"
 #include "worker/listeners.h"
+#include "worker/orphans.h"
 #include "worker/plugins.h"
 #include "worker/systemd.h"
 
@@ -46,6 +47,7 @@ typedef struct worker {
     buffer url;         /* the server's */
     buffer fixed_lines; /* of --header */
     timer patience;     /* of the stage */
+    orphans orphans;
     bool stop_asked;
     stage stage;
     int exit_status;
@@ -56,6 +58,7 @@ typedef struct worker {
 static void close_all(worker *self)
 {
     timer_stop(self->loop, &self->patience);
+    orphans_close(&self->orphans);
     systemd_close(&self->manager);
     listeners_close(&self->listeners);
     if (self->apps) app_set_free(self->apps);
@@ -334,7 +337,10 @@ static csgi_status watch_signals(worker *self)
 {
     csgi_status status = loop_watch_signal(self->loop, SIGINT, on_signal, self);
 
-    return status == CSGI_OK ? loop_watch_signal(self->loop, SIGTERM, on_signal, self) : status;
+    if (status == CSGI_OK) status = loop_watch_signal(self->loop, SIGTERM, on_signal, self);
+    /* The first process of a container inherits what others leave behind. */
+    if (status == CSGI_OK && getpid() == 1) status = orphans_watch(&self->orphans, self->loop);
+    return status;
 }
 
 /* Of those that came before the loop could tell them. */
