@@ -8,26 +8,39 @@
 
 static const char digits[] = "0123456789abcdef";
 
+/* The bytes at the front that stand for themselves in a line; most texts are such. */
+static size_t plain_len(csgi_str text, bool quotes_too)
+{
+    size_t len = 0;
+
+    for (; len < text.len; len++) {
+        unsigned char c = (unsigned char)text.ptr[len];
+
+        if (c < 0x20 || c == 0x7f || (quotes_too && (c == '"' || c == '\\'))) break;
+    }
+    return len;
+}
+
 size_t escape_line(char *out, size_t size, csgi_str text, bool quotes_too)
 {
     size_t at = 0;
 
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        bool is_quote = quotes_too && (c == '"' || c == '\\');
+    for (;;) {
+        size_t len = plain_len(text, quotes_too);
+        unsigned char c;
 
-        if (c >= 0x20 && c != 0x7f && !is_quote) {
-            if (at == size) break;
-            out[at++] = (char)c;
-            continue;
-        }
-        if (size - at < 4) break;
+        if (len > size - at) len = size - at;
+        if (len) memcpy(out + at, text.ptr, len);
+        at += len;
+        text = str_slice(text, len, SIZE_MAX);
+        if (text.len == 0 || size - at < 4) return at;
+        c = (unsigned char)text.ptr[0];
         memcpy(out + at, "\\x", 2);
         out[at + 2] = digits[c >> 4];
         out[at + 3] = digits[c & 15];
         at += 4;
+        text = str_slice(text, 1, SIZE_MAX);
     }
-    return at;
 }
 
 /* What stands for the first character of text, in piece; *used is how many bytes it had. */

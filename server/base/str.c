@@ -139,6 +139,19 @@ bool str_parse_u64(csgi_str text, uint64_t *value)
     return true;
 }
 
+size_t str_print_u64(char out[STR_U64_ROOM], uint64_t value)
+{
+    char digits[STR_U64_ROOM];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    memcpy(out, digits + at, sizeof digits - at);
+    return sizeof digits - at;
+}
+
 bool str_percent_decode(csgi_str text, char *out, size_t *out_len)
 {
     size_t len = 0;

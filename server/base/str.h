@@ -62,6 +62,9 @@ size_t str_utf8_sequence(csgi_str text);
 bool str_is_utf8(csgi_str text);
 /* Parses decimal digits only, the whole text, no sign. False when malformed or too large. */
 bool str_parse_u64(csgi_str text, uint64_t *value);
+/* Prints a number; returns the length. */
+#define STR_U64_ROOM 20
+size_t str_print_u64(char out[STR_U64_ROOM], uint64_t value);
 /* Percent-decodes into out (room for text.len bytes; may be text.ptr). False on a bad escape. */
 bool str_percent_decode(csgi_str text, char *out, size_t *out_len);
 /* Does the comma-separated list (RFC 9110 section 5.6.1) have this element, whatever its case? */

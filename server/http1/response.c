@@ -31,14 +31,7 @@ static char *put_str(char *out, csgi_str text)
 
 static char *put_u64(char *out, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    return put(out, digits + at, sizeof digits - at);
+    return out + str_print_u64(out, value);
 }
 
 /* ---- Date ---- */

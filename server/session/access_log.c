@@ -30,7 +30,9 @@ typedef struct piece {
 
 struct access_log {
     char *format; /* pieces point into it */
-    bool is_json, has_level, needs_clock;
+    bool is_json, needs_clock;
+    size_t level_len; /* 0: lines have none */
+    char level[LOG_LEVEL_ROOM];
     size_t count;
     piece pieces[];
 };
@@ -63,6 +65,14 @@ __attribute__((format(printf, 2, 3))) static void put_format(log_text *out, cons
     va_end(args);
     if (len > 0)
         put(out, (csgi_str){ text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1 });
+}
+
+/* Each line has some: printf would cost more than all the rest of it. */
+static void put_u64(log_text *out, uint64_t value)
+{
+    char digits[STR_U64_ROOM];
+
+    put(out, (csgi_str){ digits, str_print_u64(digits, value) });
 }
 
 static uint64_t duration_ns(const exchange *request)
@@ -135,7 +145,9 @@ static void print_client_addr(log_text *out, const exchange *request, csgi_str a
     if (is_ipv6) put(out, STR("["));
     put(out, text_of(&host));
     if (is_ipv6) put(out, STR("]"));
-    if (has_address(request)) put_format(out, ":%u", address_port(request->client));
+    if (!has_address(request)) return;
+    put(out, STR(":"));
+    put_u64(out, address_port(request->client));
 }
 
 static void print_method(log_text *out, const exchange *request, csgi_str argument)
@@ -177,7 +189,7 @@ static void print_request_line(log_text *out, const exchange *request, csgi_str 
 static void print_status(log_text *out, const exchange *request, csgi_str argument)
 {
     (void)argument;
-    put_format(out, "%" PRIu32, request->status);
+    put_u64(out, request->status);
 }
 
 static void print_status_code(log_text *out, const exchange *request, csgi_str argument)
@@ -190,7 +202,7 @@ static void print_status_code(log_text *out, const exchange *request, csgi_str a
 static void print_bytes(log_text *out, const exchange *request, csgi_str argument)
 {
     (void)argument;
-    put_format(out, "%" PRIu64, request->body_bytes_sent);
+    put_u64(out, request->body_bytes_sent);
 }
 
 static void print_bytes_or_dash(log_text *out, const exchange *request, csgi_str argument)
@@ -217,19 +229,19 @@ static void print_date(log_text *out, const exchange *request, csgi_str argument
 static void print_seconds(log_text *out, const exchange *request, csgi_str argument)
 {
     (void)argument;
-    put_format(out, "%" PRIu64, duration_ns(request) / 1000000000);
+    put_u64(out, duration_ns(request) / 1000000000);
 }
 
 static void print_milliseconds(log_text *out, const exchange *request, csgi_str argument)
 {
     (void)argument;
-    put_format(out, "%" PRIu64, duration_ns(request) / 1000000);
+    put_u64(out, duration_ns(request) / 1000000);
 }
 
 static void print_microseconds(log_text *out, const exchange *request, csgi_str argument)
 {
     (void)argument;
-    put_format(out, "%" PRIu64, duration_ns(request) / 1000);
+    put_u64(out, duration_ns(request) / 1000);
 }
 
 static void print_decimal_seconds(log_text *out, const exchange *request, csgi_str argument)
@@ -243,7 +255,7 @@ static void print_decimal_seconds(log_text *out, const exchange *request, csgi_s
 static void print_pid(log_text *out, const exchange *request, csgi_str argument)
 {
     (void)request, (void)argument;
-    put_format(out, "%ld", (long)getpid());
+    put_u64(out, (uint64_t)getpid());
 }
 
 static void print_scheme(log_text *out, const exchange *request, csgi_str argument)
@@ -314,7 +326,9 @@ static const atom atoms[] = {
 
 static void put_json(log_text *out, const char *member, csgi_str text, size_t most)
 {
-    put_format(out, ",\"%s\":\"", member);
+    put(out, STR(",\""));
+    put(out, str_from(member));
+    put(out, STR("\":\""));
     CHECK(sizeof out->bytes - out->len > most);
     out->len += escape_json(out->bytes + out->len, most, text);
     put(out, STR("\""));
@@ -427,7 +441,7 @@ csgi_status access_log_new(const char *format, access_log **out, buffer *problem
     csgi_status status = CSGI_ENOMEM;
 
     if (!self) return CSGI_ENOMEM;
-    self->has_level = !format;
+    self->level_len = format ? 0 : log_print_level(self->level, LOG_INFO);
     self->format = strdup(text);
     if (self->format) status = read_format(self, str_from(self->format), problem);
     if (status != CSGI_OK) {
@@ -464,7 +478,8 @@ void access_log_write(const access_log *self, const exchange *request)
 {
     log_text line;
 
-    line.len = self->has_level ? log_print_level(line.bytes, LOG_INFO) : 0;
+    line.len = 0;
+    put(&line, (csgi_str){ self->level, self->level_len });
     if (self->is_json) print_json(&line, request);
     for (size_t i = 0; i < self->count; i++)
         self->pieces[i].print(&line, request, self->pieces[i].argument);
