@@ -20,15 +20,19 @@ static csgi_status hello(void *instance, const csgi_scope *scope, csgi_receive *
     };
     csgi_status status;
 
-    (void)instance, (void)receive;
+    (void)instance; /* there is no create, so it is the csgi_host; not needed here */
+    (void)receive;  /* would give the request's body, piece by piece */
     if (scope->type != CSGI_HTTP) return CSGI_ENOTSUP;
+
+    /* send may suspend this task, and others run meanwhile. A failure leaves nothing to do. */
     if ((status = send->call(send, &start.event)) != CSGI_OK) return status;
     if ((status = send->call(send, &body.event)) != CSGI_OK) return status;
-    body.body = scope->path_params.items[0].value;
-    body.flags = 0;
+    body.body = scope->path_params.items[0].value; /* {name}, decoded */
+    body.flags = 0;                                /* the last piece */
     return send->call(send, &body.event);
 }
 
+/* Where the endpoint is served when no routes file says otherwise. */
 static const csgi_endpoint endpoints[] = {
     {
         .name = CSGI_STR("hello"),

@@ -166,11 +166,6 @@ void exchange_push_end(exchange *self, csgi_fields trailers)
     exchange_wake_receiver(self);
 }
 
-void exchange_push_disconnect(exchange *self)
-{
-    if (self->phase != EXCHANGE_COMPLETE) exchange_disconnect(self);
-}
-
 void exchange_push_half_close(exchange *self)
 {
     if (self->phase == EXCHANGE_COMPLETE || self->half_closed) return;

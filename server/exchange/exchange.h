@@ -139,9 +139,6 @@ void exchange_wire_release(exchange *self);
 bool exchange_push_body(exchange *self, const char *bytes, size_t len);
 /* The body has ended; trailers in the exchange's arena. */
 void exchange_push_end(exchange *self, csgi_fields trailers);
-/* The client is gone, or its body will not be whole: receive yields disconnect, sends fail, the
- * task is cancelled after the grace. */
-void exchange_push_disconnect(exchange *self);
 /* The client will send no more, after a whole request; most often it is gone, but a client that has
  * shut down only its sending half still reads. So receive yields disconnect (after what is left of
  * the body) and the grace runs, but sends go on until a write fails or the application has been

@@ -230,11 +230,6 @@ task *task_current(const loop *owner)
     return owner->tasks.current;
 }
 
-const task_label *task_get_label(const task *self)
-{
-    return self->label;
-}
-
 void task_set_owner(task *self, void *owner)
 {
     self->owner = owner;

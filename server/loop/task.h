@@ -24,7 +24,6 @@ csgi_status task_spawn(loop *loop, const task_label *label, size_t stack_size, t
 
 /* The running task, or NULL on the loop's own stack. [loop] */
 task *task_current(const loop *loop);
-const task_label *task_get_label(const task *self);
 /* Whatever the one who spawned it wants to find again from the running task; NULL at first. */
 void task_set_owner(task *self, void *owner);
 void *task_get_owner(const task *self);

@@ -2,6 +2,8 @@
 """The examples, which the documents quote, do what they say."""
 import re
 
+from capricorn import BUILD, ROOT
+
 
 def test_hello_greets_by_the_name_in_the_path(serve):
     reply = serve("hello").get("/hello/S%C3%A3o%20Paulo")
@@ -12,3 +14,16 @@ def test_timing_adds_its_header_around_another_plugin(serve):
     reply = serve("timing", "hello").get("/hello/ada")
     assert reply.body == b"hello, ada"
     assert re.fullmatch(r"app;dur=\d+\.\d{3}", reply.get("server-timing"))
+
+
+def test_all_of_them_are_served_from_one_directory(serve):
+    names = sorted(path.parent.name for path in (ROOT / "examples").glob("*/*.c*"))
+    built = [name for name in names if (BUILD / "examples" / f"{name}.so").exists()]
+    assert {"hello", "hello_web", "timing"} <= set(built)
+    server = serve(*built)
+    replies = {"hello": "/hello/ada", "hello_web": "/greet/ada", "cpp_throw": "/throw/ada"}
+    assert set(names) - {"timing"} == set(replies), "an example that nobody asks"
+    for name in set(built) & set(replies):
+        reply = server.get(replies[name])
+        assert reply.status == 200 and b"ada" in reply.body, name
+        assert reply.get("server-timing")

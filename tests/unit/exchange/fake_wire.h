@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "exchange/exchange.h"
+#include "exchange/exchange_inside.h"
 
 typedef struct fake_wire {
     exchange *exchange; /* NULL once let go */

@@ -127,7 +127,7 @@ static void a_failure_after_a_hint_is_still_a_500(void **state)
 
 static csgi_status hint_to_nobody(void *arg)
 {
-    exchange_push_disconnect(arg);
+    exchange_disconnect(arg);
     assert_int_equal(exchange_hint(arg, two_fields, &why), CSGI_EDISCONNECTED);
     return CSGI_OK;
 }

@@ -265,7 +265,7 @@ static void a_file_that_shrinks_cuts_the_response(void **state)
 static void leave_within(timer *due)
 {
     (void)due;
-    exchange_push_disconnect(wire.exchange);
+    exchange_disconnect(wire.exchange);
 }
 
 static void a_client_that_leaves_ends_the_sending(void **state)

@@ -51,7 +51,7 @@ static void do_soon(void (*fn)(void))
 
 static void disconnect(void)
 {
-    exchange_push_disconnect(wire.exchange);
+    exchange_disconnect(wire.exchange);
 }
 
 /* ---- bodies ---- */
@@ -181,7 +181,7 @@ static void after_the_response_receive_yields_disconnect_for_ever(void **state)
 
 static csgi_status receive_after_disconnect(void *arg)
 {
-    exchange_push_disconnect(arg);
+    exchange_disconnect(arg);
     return note(arg, &wire.log);
 }
 

@@ -357,7 +357,7 @@ static void a_large_piece_goes_out_in_slices(void **state)
 
 static void disconnect(void)
 {
-    exchange_push_disconnect(wire.exchange);
+    exchange_disconnect(wire.exchange);
 }
 
 static csgi_status send_until_gone(void *arg)

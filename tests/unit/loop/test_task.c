@@ -87,7 +87,6 @@ static csgi_status check_self(void *arg)
     task **self = arg;
 
     assert_ptr_equal(task_current(world), *self);
-    assert_ptr_equal(task_get_label(*self), &label);
     assert_int_equal(task_yield(world), 0);
     assert_ptr_equal(task_current(world), *self);
     return CSGI_EFAIL;
