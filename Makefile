@@ -212,9 +212,10 @@ C_FILES  = $(shell find server sdk plugins examples tests -name '*.[ch]' -o -nam
 CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
 
 .PHONY: help run deps test test-unit test-integration test-abi asan tsan fuzz-smoke lint lint-tidy fmt \
-        chroot-check bench bench-programs bench-instructions install uninstall clean
+        chroot-check bench bench-programs bench-memory bench-slow-clients \
+        bench-instructions install uninstall clean
 help: ## list the targets
-	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 22
 
 # The packages' flags are asked for when make starts: after an installation it has to start again.
 run: ## install what is missing, build, and serve plugins/ (HOST=, PORT=, ARGS=)
@@ -254,10 +255,17 @@ lint-tidy: ## clang-tidy (slow)
 	@$(TESTS) tidy
 
 BENCH = CAPRICORN_BUILD='$(BUILD)' PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench
+BENCH_ARGS ?= $(if $(QUICK),--quick)
 bench-programs: server plugins $(TEST_SOS) $(BENCHES)
 
-bench: bench-programs ## build and run the benchmarks
-	@$(BUILD)/bench/bench_tasks
+bench: bench-programs ## what requests cost, against other servers (QUICK=1; BENCH_ARGS=--help)
+	@$(BENCH)/bench.py $(BENCH_ARGS)
+
+bench-memory: bench-programs ## what connections, waiting requests and tasks cost in memory (QUICK=1)
+	@$(BENCH)/memory.py $(BENCH_ARGS)
+
+bench-slow-clients: bench-programs ## what 5,000 slow clients do to a normal one
+	@$(BENCH)/slow_clients.py $(BENCH_ARGS)
 
 bench-instructions: bench-programs ## instructions a request takes, by valgrind (BENCH_ARGS='--functions 30 plain')
 	@$(BENCH)/instructions.py $(BENCH_ARGS)

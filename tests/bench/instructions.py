@@ -2,7 +2,7 @@
 """How many instructions a request takes in the server, by valgrind: a number that repeats on a busy
 machine, for seeing what a change has gained or lost. The kernel's part is not in it.
 
-    python3 tests/bench/instructions.py [--requests 2000] [--functions 25] [plain plain_web weather]
+    python3 tests/bench/instructions.py [--requests 2000] [--functions 25] [plain ...]
 """
 
 import argparse
@@ -15,10 +15,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from peers import capricorn
-from processes import SERVER_CPU, Started, free_port, upstream
+from peers import OURS, OURS_LOGGING, OURS_WEB, PLAIN, WEATHER, Running
+from processes import stop_on_signals, upstream
 
 WARM_UP = 500
+CASES = {"plain": (OURS, PLAIN), "plain_web": (OURS_WEB, PLAIN), "logged": (OURS_LOGGING, PLAIN),
+         "weather": (OURS, WEATHER)}
 
 
 def ask(port, path, count):
@@ -48,20 +50,17 @@ def annotate(profile, functions, total):
     return rows[:functions]
 
 
-def count(plugin, asked, functions=0):
+def count(case, asked, functions=0):
     """The instructions of one request, and of the dearest functions in it."""
+    peer, path = CASES[case]
     with tempfile.TemporaryDirectory(prefix="capricorn-bench-") as folder, upstream() as source:
-        port = free_port()
-        one = capricorn(plugin, port, Path(folder), source.port)
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/profile",
-                   "--log-file=/dev/null", *one.command]
-        path = one.path
-        with Started(command, SERVER_CPU, environment=one.environment) as server:
-            server.wait_until_it_answers(port, path, timeout=60)
-            ask(port, path, WARM_UP)
-            control(server, "--zero")
-            ask(port, path, asked)
-            control(server, "--dump=requests")
+        valgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/profile",
+                    "--log-file=/dev/null"]
+        with Running(peer, f"http://127.0.0.1:{source.port}", wrapper=valgrind) as running:
+            ask(running.port, path, WARM_UP)
+            control(running.server, "--zero")
+            ask(running.port, path, asked)
+            control(running.server, "--dump=requests")
         profile = next(file for file in sorted(Path(folder).glob("profile*"))
                        if "requests" in file.read_text(errors="replace")[:2000])
         total = int(re.search(r"^(?:totals|summary): (\d+)", profile.read_text(), re.M).group(1))
@@ -74,16 +73,17 @@ def main():
     options.add_argument("--requests", type=int, default=2000)
     options.add_argument("--functions", type=int, default=0, help="show the dearest so many")
     options.add_argument("--json", action="store_true")
-    options.add_argument("plugins", nargs="*", default=["plain", "plain_web", "weather"])
+    options.add_argument("cases", nargs="*", default=list(CASES))
     asked = options.parse_args()
     if not shutil.which("valgrind"):
         print("valgrind is not installed: apt-get install valgrind")
         return 0
+    stop_on_signals()
     found = {}
-    for plugin in asked.plugins:
-        found[plugin], rows = count(plugin, asked.requests, asked.functions)
+    for case in asked.cases:
+        found[case], rows = count(case, asked.requests, asked.functions)
         if not asked.json:
-            print(f"{plugin}: {found[plugin]:.0f} instructions a request")
+            print(f"{case}: {found[case]:.0f} instructions a request")
         for own, name in rows:
             print(f"  {own:7.0f}  {name}")
     if asked.json:

@@ -1,48 +1,148 @@
 # SPDX-License-Identifier: MIT
-"""The servers that are compared: how each is started, and whether it is there. Their configuration
-is in peers/."""
+"""The servers that are compared: how each is started, and how to get it. What they serve is in
+peers/ and plugins/: GET / is thirteen bytes, GET /weather?city=London asks the upstream."""
 
 import importlib.util
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 
-from processes import BUILD
+from processes import BUILD, SERVER_CPU, Started, free_port
 
 HERE = Path(__file__).resolve().parent / "peers"
 PLAIN, WEATHER = "/", "/weather?city=London"
-PYTHON = "/usr/bin/python3"
+PYTHON = sys.executable
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
-# A server's command, and what it is to be asked for.
-Peer = namedtuple("Peer", "name command path environment", defaults=({},))
+# Where a server is to serve, what it may write to, and where it asks for the weather.
+Place = namedtuple("Place", "port folder upstream timeout_s")
 
 
 class Missing(Exception):
     """It is not installed; says how to get it."""
 
 
-def capricorn(plugin, port, folder, upstream_port=0, arguments=("--no-access-log",), name=None):
-    """Ours, with one plugin: plain or plain_web of tests/bench/plugins, or weather."""
-    path = WEATHER if plugin == "weather" else PLAIN
-    built = BUILD / ("plugins" if plugin == "weather" else "test-plugins") / f"{plugin}.so"
-    if not built.exists():
-        raise Missing(f"{built} is not built: make bench builds it")
-    target = folder / "plugins"
-    target.mkdir(mode=0o755, exist_ok=True)
-    shutil.copy(built, target / built.name)
-    if plugin == "weather":
-        (target / f"{plugin}.json").write_text(
-            f'{{"upstream": "http://127.0.0.1:{upstream_port}"}}')
-    command = [BUILD / "capricorn", "run", "--port", port, "--plugin-dir", target,
-               "--log-level", "warning", *arguments]
-    return Peer(name or f"capricorn, {plugin}", command, path)
+def need(packages, program=None, modules=""):
+    """The program; raises Missing unless it and these modules of Debian's Python are there."""
+    found = shutil.which(program, path=PATH) if program else PYTHON
+    if not found or not all(map(importlib.util.find_spec, modules.split())):
+        raise Missing(f"apt-get install {packages}")
+    return found
 
 
-def need(package, program=None, module=None):
-    """Raises Missing unless the program is in the path and Debian's Python has the module."""
-    if program and not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin"):
-        raise Missing(f"apt-get install {package}")
-    for name in (module or "").split():
-        if not importlib.util.find_spec(name):
-            raise Missing(f"apt-get install {package}")
+def floor(place):
+    return [BUILD / "bench/floor", place.port], {}
+
+
+def capricorn(*plugins, arguments=("--no-access-log",)):
+    """Ours, with these plugins of tests/bench/plugins and plugins/."""
+    def command(place):
+        target = place.folder / "plugins"
+        target.mkdir(mode=0o755)
+        for plugin in plugins:
+            built = BUILD / ("plugins" if plugin == "weather" else "test-plugins") / f"{plugin}.so"
+            if not built.exists():
+                raise Missing("make bench-programs")
+            shutil.copy(built, target)
+        (target / "weather.json").write_text(
+            f'{{"upstream": "{place.upstream}", "timeout_ms": {place.timeout_s * 1000}}}')
+        return [BUILD / "capricorn", "run", "--port", place.port, "--plugin-dir", target,
+                "--log-level", "warning", *arguments], {}
+    return command
+
+
+def nginx(access_log=False):
+    def command(place):
+        program = need("nginx-light", "nginx")
+        log = f"{place.folder}/access.log" if access_log else "off"
+        text = (HERE / "nginx.conf").read_text()
+        for name, value in (("FOLDER", place.folder), ("ACCESS_LOG", log), ("PORT", place.port),
+                            ("UPSTREAM", place.upstream.rsplit(":", 1)[-1] or 9)):
+            text = text.replace(f"@{name}@", str(value))
+        (place.folder / "nginx.conf").write_text(text)
+        return [program, "-c", place.folder / "nginx.conf", "-e", "stderr"], {}
+    return command
+
+
+def uvicorn(application, modules=""):
+    def command(place):
+        need("uvicorn python3-uvloop python3-httptools python3-fastapi python3-httpx",
+             modules=f"uvicorn uvloop httptools {modules}")
+        return [PYTHON, "-m", "uvicorn", f"{application}:app", "--app-dir", HERE, "--port",
+                place.port, "--no-access-log", "--log-level", "warning", "--loop", "uvloop",
+                "--http", "httptools"], {"UPSTREAM": place.upstream,
+                                         "TIMEOUT_S": str(place.timeout_s),
+                                         "PYTHONDONTWRITEBYTECODE": "1"}
+    return command
+
+
+def flask(place):
+    need("gunicorn python3-flask python3-requests", modules="gunicorn flask requests")
+    return [PYTHON, "-m", "gunicorn", "flask_app:app", "--chdir", HERE, "--bind",
+            f"127.0.0.1:{place.port}", "--workers", "4", "--log-level", "warning"], {
+                "UPSTREAM": place.upstream, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+OURS = capricorn("plain", "weather")
+OURS_WEB = capricorn("plain_web", "weather")
+OURS_LOGGING = capricorn("plain", "weather", arguments=())
+NGINX = nginx()
+NGINX_LOGGING = nginx(access_log=True)
+ASGI = uvicorn("asgi_app")
+FASTAPI = uvicorn("fastapi_app", "fastapi httpx")
+FLASK = flask
+
+
+class Running:
+    """A peer that serves, until the end of the with statement."""
+
+    def __init__(self, peer, upstream="", timeout_s=5, wait=True, wrapper=()):
+        self.folder = Path(tempfile.mkdtemp(prefix="capricorn-bench-"))
+        self.folder.chmod(0o755)
+        self.server = None
+        try:
+            self.port = free_port()
+            self.command, self.environment = peer(
+                Place(self.port, self.folder, upstream, timeout_s))
+            if wait:
+                self.server = Started([*wrapper, *self.command], SERVER_CPU,
+                                      environment=self.environment)
+                self.server.wait_until_it_answers(self.port, timeout=60)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.server:
+            self.server.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def versions():
+    """What is compared, as far as it is installed."""
+    commands = {"capricorn": [BUILD / "capricorn", "--version"],
+                "nginx": ["nginx", "-v"], "uvicorn": [PYTHON, "-m", "uvicorn", "--version"],
+                "gunicorn": [PYTHON, "-m", "gunicorn", "--version"],
+                "wrk": ["sh", "-c", "wrk -v | head -1"], "gcc": ["sh", "-c", "gcc --version | head -1"],
+                "python": [PYTHON, "--version"]}
+    modules = "fastapi starlette httpx flask requests uvloop httptools"
+    for name in modules.split():
+        commands[name] = [PYTHON, "-c", "import importlib.metadata as m, sys; "
+                                        f"print(m.version('{name}'))"]
+    found = {}
+    for name, command in commands.items():
+        try:
+            run = subprocess.run([str(part) for part in command], capture_output=True, text=True,
+                                 timeout=20, env={**os.environ, "PATH": PATH})
+            text = (run.stdout + run.stderr).strip().splitlines()
+            found[name] = text[0] if run.returncode == 0 and text else "not installed"
+        except OSError:
+            found[name] = "not installed"
+    return found

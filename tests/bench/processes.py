@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -29,9 +30,9 @@ def raise_file_limit():
 
 def prefix(cpu, priority):
     """What a command is started by: on this processor, ahead of others if that is allowed, and
-    ended with us whatever way we end."""
+    told to end with us whatever way we end."""
     nice = ["nice", "-n", str(priority)] if os.geteuid() == 0 else []
-    return ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(cpu), *nice]
+    return ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(cpu), *nice]
 
 
 def free_port():
@@ -105,20 +106,7 @@ class Started:
                    number(f"/proc/{pid}/status", r"^VmPTE:\s+(\d+)") for pid in self.tree())
 
     def stop(self):
-        for wanted in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self.pid, wanted)  # the children too: a session of its own
-            except ProcessLookupError:
-                pass
-            try:
-                self.process.wait(5)
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        end_group(self.process)
         self.output.close()
 
     def __enter__(self):
@@ -126,6 +114,30 @@ class Started:
 
     def __exit__(self, *_):
         self.stop()
+
+
+def end_group(process):
+    """Ends a process and its children, which are a session of their own."""
+    for wanted in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, wanted)
+        except ProcessLookupError:
+            pass
+        try:
+            process.wait(5)
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def stop_on_signals():
+    """SIGTERM and SIGHUP unwind as an exception does, so that every server is stopped."""
+    for one in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, lambda number, _: sys.exit(128 + number))
 
 
 def read(path):
@@ -147,7 +159,12 @@ class Floor(Started):
     def __init__(self, cpu, body="Hello, world!", delay_ms=0):
         self.port = free_port()
         super().__init__([BUILD / "bench/floor", self.port, body, delay_ms], cpu)
-        self.wait_until_it_answers(self.port)
+        end = time.monotonic() + 10
+        while "\n" not in self.said():  # its port: it listens
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.stop()
+                raise RuntimeError(f"{self.process.args} did not start: make bench-programs")
+            time.sleep(0.01)
 
 
 def upstream(delay_ms=0):
