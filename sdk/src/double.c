@@ -5,11 +5,12 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_DIGITS = 17, FIXED_FROM = -4, FIXED_TO = 16 };
+enum { MOST_DIGITS = 17, FIXED_FROM = -4, FIXED_TO = 16, FEW_PLACES = 6 };
 
 typedef struct decimal {
     char digits[MOST_DIGITS + 2];
@@ -26,6 +27,33 @@ static void decimal_make(decimal *self, double value, int count)
     for (at = text; *at != 'e'; at++) /* over the locale's decimal point */
         if (*at >= '0' && *at <= '9' && self->count < count) self->digits[self->count++] = *at;
     self->exponent = (int)strtol(at + 1, NULL, 10);
+}
+
+/* Numbers with few digits, as most are, without printf and strtod, which cost forty times as much.
+ * 0: it is not such a number. Whole numbers below 10^15 and these powers of ten are exact, so the
+ * quotient is the double nearest to that decimal; and no other decimal of 15 digits reads back as
+ * the same double. */
+static int decimal_from_few(decimal *self, double value)
+{
+    static const double powers[FEW_PLACES + 1] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6 };
+    char reversed[MOST_DIGITS];
+    uint64_t number = 0;
+    int places, length = 0;
+
+    for (places = 0; places <= FEW_PLACES; places++) {
+        if (value * powers[places] >= 1e15 - 1) return 0;
+        number = (uint64_t)(value * powers[places] + 0.5);
+        if ((double)number / powers[places] == value) break;
+    }
+    if (places > FEW_PLACES) return 0;
+    do {
+        reversed[length++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    for (self->count = 0; self->count < length; self->count++)
+        self->digits[self->count] = reversed[length - 1 - self->count];
+    self->exponent = length - 1 - places;
+    return 1;
 }
 
 static int decimal_reads_as(const decimal *self, double value)
@@ -51,8 +79,7 @@ static void decimal_next(decimal *self)
     self->exponent++;
 }
 
-/* value is finite and not negative. */
-static void decimal_shortest(decimal *self, double value)
+static void decimal_search(decimal *self, double value)
 {
     int binary_exponent;
     /* A normal number keeps any 15 digits, so that with trailing zeros cut off they are the
@@ -61,13 +88,19 @@ static void decimal_shortest(decimal *self, double value)
 
     for (;; count++) {
         decimal_make(self, value, count);
-        if (count == MOST_DIGITS || decimal_reads_as(self, value)) break;
+        if (count == MOST_DIGITS || decimal_reads_as(self, value)) return;
         /* Above a power of two the neighbours are twice as far as below: the next decimal up may
          * read back where the nearest one does not. */
         if (frexp(value, &binary_exponent) != 0.5) continue;
         decimal_next(self);
-        if (decimal_reads_as(self, value)) break;
+        if (decimal_reads_as(self, value)) return;
     }
+}
+
+/* value is finite and not negative. */
+static void decimal_shortest(decimal *self, double value)
+{
+    if (!decimal_from_few(self, value)) decimal_search(self, value);
     while (self->count > 1 && self->digits[self->count - 1] == '0')
         self->count--;
 }

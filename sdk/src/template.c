@@ -231,17 +231,21 @@ void csgi_web_text_json(csgi_web_text *self, const char *json_template,
  * would be taken as steps in the path. */
 static void add_encoded(csgi_web_text *self, const char *string)
 {
-    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                     "0123456789-_~.";
+    static const char unreserved[256] = {
+        ['a' ... 'z'] = 1, ['A' ... 'Z'] = 1, ['0' ... '9'] = 1, ['-'] = 1,
+        ['_'] = 1,         ['~'] = 1,         ['.'] = 1,
+    };
     int is_step = strcmp(string, ".") == 0 || strcmp(string, "..") == 0;
     char encoded[4];
+    size_t length;
 
-    for (; *string; string++) {
-        if (!is_step && strchr(unreserved, *string)) {
-            csgi_web_text_add(self, string, 1);
+    while (*string) {
+        for (length = 0; !is_step && unreserved[(unsigned char)string[length]]; length++)
             continue;
-        }
-        snprintf(encoded, sizeof(encoded), "%%%02X", (unsigned char)*string);
+        csgi_web_text_add(self, string, length);
+        string += length;
+        if (length) continue;
+        snprintf(encoded, sizeof(encoded), "%%%02X", (unsigned char)*string++);
         csgi_web_text_add(self, encoded, 3);
     }
 }

@@ -8,14 +8,11 @@
 
 enum { FIRST_CAPACITY = 240 };
 
-/* Makes room for length more bytes and the NUL. */
-static int text_reserve(csgi_web_text *self, size_t length)
+static int text_grow(csgi_web_text *self, size_t length)
 {
     size_t needed, capacity = self->capacity ? self->capacity : FIRST_CAPACITY;
     char *bytes;
 
-    if (self->status != CSGI_OK) return 0;
-    if (length < self->capacity - self->length) return 1;
     if (length > SIZE_MAX / 4 || self->length > SIZE_MAX / 4) {
         self->status = CSGI_ENOMEM;
         return 0;
@@ -32,6 +29,23 @@ static int text_reserve(csgi_web_text *self, size_t length)
     self->bytes = bytes;
     self->capacity = capacity;
     return 1;
+}
+
+/* Makes room for length more bytes and the NUL. */
+static inline int text_reserve(csgi_web_text *self, size_t length)
+{
+    if (self->status != CSGI_OK) return 0;
+    return length < self->capacity - self->length || text_grow(self, length);
+}
+
+/* The bytes at the front that are ASCII. */
+static size_t ascii_span(const unsigned char *bytes, size_t length)
+{
+    size_t i = 0;
+
+    while (i < length && bytes[i] < 0x80)
+        i++;
+    return i;
 }
 
 /* The length of the well-formed sequence at bytes, 0 if there is none: RFC 3629 section 4. */
@@ -122,8 +136,12 @@ void csgi_web_text_json_string(csgi_web_text *self, const char *bytes, size_t le
 
     csgi_web_text_add(self, "\"", 1);
     while (i < length) {
+        if (at[i] < 0x80 && at[i] >= 0x20 && at[i] != '"' && at[i] != '\\') {
+            i++;
+            continue;
+        }
         count = utf8_sequence(at + i, length - i);
-        if (count > 1 || (count && at[i] >= 0x20 && at[i] != '"' && at[i] != '\\')) {
+        if (count > 1) {
             i += count;
             continue;
         }
@@ -142,10 +160,11 @@ size_t csgi_web_utf8_span(const char *bytes, size_t length)
 {
     size_t i = 0, count;
 
-    while (i < length) {
+    for (;;) {
+        i += ascii_span((const unsigned char *)bytes + i, length - i);
+        if (i == length) return i;
         count = utf8_sequence((const unsigned char *)bytes + i, length - i);
-        if (!count) break;
+        if (!count) return i;
         i += count;
     }
-    return i;
 }

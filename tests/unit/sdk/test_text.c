@@ -100,6 +100,13 @@ static void doubles_are_written_as_pythons_repr_does(void **state)
         { 5.684341886080801486968994140625e-14, "5.684341886080802e-14" }, /* 2^-44: a tie */
         { 9.5367431640625e-07, "9.5367431640625e-07" },
         { 1.7800590868057611e-307, "1.7800590868057611e-307" },
+        { 999999999999998, "999999999999998.0" },
+        { 999999999999998.5, "999999999999998.5" },
+        { 999999999999999, "999999999999999.0" },
+        { 123456789.123456, "123456789.123456" },
+        { 0.000001, "1e-06" },
+        { 0.0000015, "1.5e-06" },
+        { 0.30000000000000004, "0.30000000000000004" },
     };
     size_t i;
 
@@ -120,6 +127,43 @@ static void every_double_reads_back_the_same(void **state)
         memcpy(&value, &bits, sizeof(value));
         if (!isfinite(value)) continue;
         assert_true(strtod(number(value), NULL) == value);
+        end(NULL);
+    }
+}
+
+/* The significant digits of a number's text. */
+static int count_digits(const char *at)
+{
+    int count = 0, zeros = 0;
+
+    for (; *at && *at != 'e'; at++) {
+        if (*at < '0' || *at > '9') continue;
+        zeros = *at == '0' ? zeros + 1 : 0;
+        if (count || *at != '0') count++;
+    }
+    return count - zeros;
+}
+
+static void numbers_with_few_places_have_no_more_digits_than_they_need(void **state)
+{
+    static const double powers[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7 };
+    uint64_t bits = 88172645463325252u; /* xorshift64 */
+    char shortest[64];
+    int i, digits;
+
+    (void)state;
+    for (i = 0; i < 20000; i++) {
+        double value;
+
+        bits ^= bits << 13, bits ^= bits >> 7, bits ^= bits << 17;
+        value = (double)(bits >> 14 >> bits % 50) / powers[i % 8];
+        if (value == 0) continue;
+        for (digits = 1; digits < 18; digits++) {
+            snprintf(shortest, sizeof(shortest), "%.*e", digits - 1, value);
+            if (strtod(shortest, NULL) == value) break;
+        }
+        assert_true(strtod(number(value), NULL) == value);
+        assert_int_equal(count_digits(number(value)), digits);
         end(NULL);
     }
 }
@@ -234,6 +278,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(doubles_are_written_as_pythons_repr_does, begin, end),
         cmocka_unit_test_setup_teardown(every_double_reads_back_the_same, begin, end),
+        cmocka_unit_test_setup_teardown(numbers_with_few_places_have_no_more_digits_than_they_need,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(what_is_no_finite_number_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(strings_are_escaped_and_keep_their_utf8, begin, end),
         cmocka_unit_test_setup_teardown(a_template_is_json_with_values_put_in, begin, end),
