@@ -4,11 +4,13 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
+#include "config/env_file.h"
 #include "worker/worker.h"
 
 #define HELP_WIDTH 90u
@@ -110,6 +112,14 @@ static void choose_plugin_dir(server_options *options)
     options->plugin_dir = installed;
 }
 
+/* Its variables count for the options, and for plugins, but none beats what is set already. */
+static csgi_status load_env_file(const server_options *options, buffer *problem)
+{
+    const char *path = options->env_file ? options->env_file : getenv("CAPRICORN_ENV_FILE");
+
+    return path && *path ? env_file_load(path, problem) : CSGI_OK;
+}
+
 bool read_options(const command *it, int argc, char **argv, server_options *options,
                   int *file_count, int *exit_status)
 {
@@ -118,9 +128,12 @@ bool read_options(const command *it, int argc, char **argv, server_options *opti
     bool is_wrong;
 
     options_init(options);
-    is_wrong = options_read_environment(options, &problem) != CSGI_OK;
-    is_wrong |= options_read_arguments(options, it->uses, argc, argv, file_count, &asked,
-                                       &problem) != CSGI_OK;
+    is_wrong = options_read_arguments(options, it->uses, argc, argv, file_count, &asked,
+                                      &problem) != CSGI_OK;
+    if (!asked) {
+        is_wrong |= load_env_file(options, &problem) != CSGI_OK;
+        is_wrong |= options_read_environment(options, &problem) != CSGI_OK;
+    }
     *exit_status = asked ? EXIT_SERVED : EXIT_USAGE;
     if (asked && strcmp(asked, "version") == 0) {
         print_version();

@@ -271,7 +271,7 @@ static void read_port(server_options *self, buffer *problem)
     for (size_t i = 0; i < COUNT_OF(rivals); i++) {
         if (getenv(rivals[i])) return;
     }
-    if (!text || !*text) return;
+    if (!text || !*text || options_source(self, "port") == OPTION_FROM_ARGUMENTS) return;
     self->sources[entry - option_table] = OPTION_FROM_ENVIRONMENT;
     set_option(self, entry, "PORT", text, problem);
 }
@@ -281,17 +281,19 @@ csgi_status options_read_environment(server_options *self, buffer *problem)
     size_t before = problem->len;
 
     for (size_t i = 0; i < option_count; i++) {
-        char name[64];
+        char name[OPTION_NAME_MAX];
         const char *text;
+        server_options trial, *into = &trial;
 
         environment_name(&option_table[i], name, sizeof name);
         text = getenv(name);
         if (!text) continue;
-        self->sources[i] = OPTION_FROM_ENVIRONMENT;
+        if (self->sources[i] != OPTION_FROM_ARGUMENTS) into = self;
+        into->sources[i] = OPTION_FROM_ENVIRONMENT;
         if (is_list(&option_table[i]))
-            set_list(self, &option_table[i], name, str_from(text), problem);
+            set_list(into, &option_table[i], name, str_from(text), problem);
         else
-            set_option(self, &option_table[i], name, text, problem);
+            set_option(into, &option_table[i], name, text, problem);
     }
     read_port(self, problem);
     return problem->len > before ? CSGI_EINVAL : CSGI_OK;
@@ -466,7 +468,7 @@ const option_entry *options_find_key(csgi_str key)
         char own[OPTION_NAME_MAX];
 
         option_print_key(&option_table[i], own, sizeof own);
-        if (str_eq(key, str_from(own))) return &option_table[i];
+        if (!option_table[i].is_not_in_file && str_eq(key, str_from(own))) return &option_table[i];
     }
     return NULL;
 }

@@ -29,12 +29,14 @@ typedef enum option_source {
 
 typedef struct server_options {
     const char *host, *uds, *plugin_dir, *access_log_format;
+    const char *env_file, *pid_file, *user, *group;
     option_list bind, headers;
     uint64_t fd; /* 0: none */
     uint64_t drain_delay_ms;
     uint64_t port, backlog, limit_concurrency;
     uint64_t limit_request_line, limit_headers, limit_header_size, limit_body;
     uint64_t limit_requests_per_connection;
+    uint64_t limit_max_requests, limit_max_requests_jitter; /* 0: none */
     uint64_t timeout_headers_ms, timeout_body_ms, timeout_write_ms;
     uint64_t timeout_keep_alive_ms, timeout_graceful_shutdown_ms, timeout_startup_ms;
     uint64_t stall_threshold_ms, stack_size;
@@ -69,7 +71,8 @@ typedef enum option_group {
     OPTIONS_PROXIES,
     OPTIONS_RESPONSES,
     OPTIONS_LIMITS,
-    OPTIONS_TIMEOUTS
+    OPTIONS_TIMEOUTS,
+    OPTIONS_PROCESS
 } option_group;
 
 /* The commands that have options; a mask. */
@@ -90,9 +93,10 @@ typedef struct option_entry {
     const char *more;     /* sentences for the reference; NULL: nothing more */
     option_group group;
     option_kind kind;
-    unsigned also;     /* which commands have it beside run: option_use */
-    size_t offset;     /* into server_options */
-    uint64_t min, max; /* of numbers, durations (ms) and sizes */
+    unsigned also;       /* which commands have it beside run: option_use */
+    bool is_not_in_file; /* it is too late for it when the routes file is read */
+    size_t offset;       /* into server_options */
+    uint64_t min, max;   /* of numbers, durations (ms) and sizes */
 } option_entry;
 
 /* How the values of a kind are written in JSON. A string is what would stand behind the flag. */
@@ -115,8 +119,8 @@ static inline bool option_is_of(const option_entry *entry, option_use command)
 
 /* Sets every option to its default. */
 void options_init(server_options *self);
-/* Sets from CAPRICORN_* of the environment, and the port from PORT when nothing there says where to
- * listen. CSGI_EINVAL: *problem has a sentence a line. */
+/* Sets from CAPRICORN_* of the environment what the arguments have not set, and the port from PORT
+ * when nothing there says where to listen. CSGI_EINVAL: *problem has a sentence a line. */
 csgi_status options_read_environment(server_options *self, buffer *problem);
 /* Adds a line for each CAPRICORN_* of the environment that is no option. CSGI_ENOMEM. */
 csgi_status options_find_strangers(buffer *lines);

@@ -23,7 +23,10 @@ struct session_set {
     http1_options http1;
     bool proxy_headers, proxy_protocol;
     const trust_list *proxies;
-    access_log *log; /* NULL: none */
+    access_log *log;        /* NULL: none */
+    uint64_t requests_left; /* 0: on_max_requests has been told, or never is */
+    void (*on_max_requests)(void *arg);
+    void *on_max_requests_arg;
     list_node sessions;
     size_t count;
     bool draining;
@@ -47,9 +50,11 @@ static bool is_secured_enough(const session_set *set, const exchange *request)
 
 static void on_request(void *owner, exchange *request)
 {
-    const session_set *set = ((session *)owner)->set;
+    session_set *set = ((session *)owner)->set;
     csgi_status status = CSGI_OK;
 
+    if (set->requests_left && --set->requests_left == 0)
+        set->on_max_requests(set->on_max_requests_arg);
     if (set->log && access_log_needs_clock(set->log)) request->began_ns = loop_clock_ns();
     if (!is_secured_enough(set, request)) {
         refuse(request, 421, "This connection is not secured, and the request target says https");
@@ -170,6 +175,9 @@ session_set *session_set_new(app_set *apps, const session_options *options, buff
     self->proxy_headers = options->proxy_headers;
     self->proxy_protocol = options->proxy_protocol;
     self->proxies = options->proxies;
+    self->requests_left = options->max_requests;
+    self->on_max_requests = options->on_max_requests;
+    self->on_max_requests_arg = options->on_max_requests_arg;
     list_init(&self->sessions);
     return self;
 }

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -14,8 +15,10 @@
 #include "loop/task.h"
 #include "loop/timer.h"
 #include "session/session.h"
+#include "worker/identity.h"
 #include "worker/listeners.h"
 #include "worker/orphans.h"
+#include "worker/pid_file.h"
 #include "worker/plugins.h"
 #include "worker/systemd.h"
 
@@ -48,6 +51,9 @@ typedef struct worker {
     buffer fixed_lines; /* of --header */
     timer patience;     /* of the stage */
     orphans orphans;
+    timer recycling; /* --limit-max-requests has been reached */
+    pid_file pid_file;
+    uint64_t max_requests; /* --limit-max-requests, with its jitter */
     bool stop_asked;
     stage stage;
     int exit_status;
@@ -59,11 +65,21 @@ static void close_all(worker *self)
 {
     timer_stop(self->loop, &self->patience);
     orphans_close(&self->orphans);
+    timer_stop(self->loop, &self->recycling);
     systemd_close(&self->manager);
     listeners_close(&self->listeners);
     if (self->apps) app_set_free(self->apps);
     if (self->client) client_close(self->client);
     loop_close_signals(self->loop);
+}
+
+/* Calls that ignore their cancellation hold memory that cannot be freed under them: the process
+ * ends as it is. */
+_Noreturn static void leave(worker *self, int exit_status)
+{
+    pid_file_remove(&self->pid_file);
+    log_flush();
+    _exit(exit_status);
 }
 
 static void on_apps_ended(void *arg, csgi_status status)
@@ -72,8 +88,7 @@ static void on_apps_ended(void *arg, csgi_status status)
 
     (void)status; /* each failure is logged by name, and nothing more can be done */
     if (app_set_is_stuck(self->apps)) { /* said by name; the loop would run for ever */
-        log_flush();
-        _exit(self->exit_status == EXIT_SERVED ? EXIT_STUCK : self->exit_status);
+        leave(self, self->exit_status == EXIT_SERVED ? EXIT_STUCK : self->exit_status);
     }
     if (self->exit_status == EXIT_SERVED) log_info("Application shutdown complete.");
     close_all(self);
@@ -116,16 +131,6 @@ static void cut_connections(worker *self)
     timer_start(self->loop, &self->patience, LEAVE_AFTER_MS);
 }
 
-/* Calls that ignore their cancellation hold memory that cannot be freed under them: the process
- * ends as it is. */
-_Noreturn static void leave(const worker *self)
-{
-    log_error("%zu calls go on although they are cancelled: leaving without them",
-              app_set_running(self->apps));
-    log_flush();
-    _exit(EXIT_STUCK);
-}
-
 /* No connection comes from now on, and those that wait have been accepted. */
 static void begin_drain(worker *self)
 {
@@ -154,7 +159,9 @@ static void on_patience_over(timer *patience)
         cut_connections(self);
         break;
     case STAGE_CUT:
-        leave(self);
+        log_error("%zu calls go on although they are cancelled: leaving without them",
+                  app_set_running(self->apps));
+        leave(self, EXIT_STUCK);
     case STAGE_STARTING:
     case STAGE_SERVING:
     case STAGE_CLOSING:
@@ -178,6 +185,24 @@ static void begin_stop(worker *self)
     timer_start(self->loop, &self->patience, delay_ms);
 }
 
+static void on_recycling(timer *recycling)
+{
+    worker *self = CONTAINER_OF(recycling, worker, recycling);
+
+    if (self->stage != STAGE_SERVING) return;
+    log_warning("Maximum request limit of %llu exceeded. Terminating process.",
+                (unsigned long long)self->max_requests);
+    begin_stop(self);
+}
+
+/* A connection is in the middle of an event: it is not to be drained under itself. */
+static void on_max_requests(void *arg)
+{
+    worker *self = arg;
+
+    timer_start(self->loop, &self->recycling, 0);
+}
+
 static void on_signal(void *arg, int signum)
 {
     worker *self = arg;
@@ -188,7 +213,7 @@ static void on_signal(void *arg, int signum)
         begin_stop(self);
     } else if (again && signum == SIGINT && self->stage == STAGE_STARTING) {
         log_error("stopped during start-up");
-        _exit(EXIT_START_FAILED);
+        leave(self, EXIT_START_FAILED);
     } else if (again && signum == SIGINT && self->stage < STAGE_CUT) {
         if (self->stage == STAGE_DELAYING) begin_drain(self);
         if (self->stage == STAGE_CLOSING) return; /* nothing was left to cut */
@@ -258,6 +283,7 @@ static csgi_status make_loop(worker *self)
 
     if (status != CSGI_OK) return status;
     timer_init(&self->patience, on_patience_over);
+    timer_init(&self->recycling, on_recycling);
     loop_set_round_end(self->loop, log_flush);
     self->client = client_new(self->loop, NULL);
     return self->client ? CSGI_OK : CSGI_ENOMEM;
@@ -312,6 +338,9 @@ static csgi_status make_apps(worker *self, buffer *problem)
         .proxy_headers = self->options->proxy_headers,
         .proxy_protocol = self->options->proxy_protocol,
         .proxies = &self->proxies,
+        .max_requests = self->max_requests,
+        .on_max_requests = on_max_requests,
+        .on_max_requests_arg = self,
     };
     csgi_status status = read_proxies(self);
 
@@ -322,11 +351,34 @@ static csgi_status make_apps(worker *self, buffer *problem)
     return problem->len ? CSGI_EINVAL : CSGI_ENOMEM;
 }
 
+/* Several that are started together are not to stop together. */
+static uint64_t choose_max_requests(const server_options *options)
+{
+    uint64_t random = 0, jitter = options->limit_max_requests_jitter;
+
+    if (options->limit_max_requests == 0 || jitter == 0) return options->limit_max_requests;
+    if (getrandom(&random, sizeof random, 0) != sizeof random) random = (uint64_t)getpid();
+    return options->limit_max_requests + random % (jitter + 1);
+}
+
+/* What only root may do comes before. */
+static csgi_status assume_identity(worker *self, buffer *problem)
+{
+    const server_options *options = self->options;
+    csgi_status status = CSGI_OK;
+
+    if (options->pid_file) status = pid_file_create(&self->pid_file, options->pid_file, problem);
+    if (status != CSGI_OK) return status;
+    return identity_assume(options->user, options->group, problem);
+}
+
 static csgi_status make_parts(worker *self, buffer *problem)
 {
     csgi_status status = make_loop(self);
 
+    self->max_requests = choose_max_requests(self->options);
     if (status == CSGI_OK) status = bind_listeners(self, problem);
+    if (status == CSGI_OK) status = assume_identity(self, problem);
     if (status == CSGI_OK) status = listeners_print_url(&self->listeners, &self->url);
     if (status == CSGI_OK)
         status = headers_print_lines(&self->options->headers, &self->fixed_lines);
@@ -409,6 +461,7 @@ int worker_run(const server_options *options, bind_list *binds, char **files, si
     exchange_pool_clear();
     stream_pool_clear();
     if (self.loop) loop_free(self.loop);
+    pid_file_remove(&self.pid_file);
     trust_list_fini(&self.proxies);
     buffer_fini(&self.url);
     buffer_fini(&self.fixed_lines);

@@ -125,6 +125,10 @@ static void bounds_hold_at_n_and_n_plus_1(void **state)
     assert_int_equal(READ("--limit-header-size", "16777217"), CSGI_EINVAL);
     assert_int_equal(READ("--limit-requests-per-connection", "4294967295"), CSGI_OK);
     assert_int_equal(READ("--limit-requests-per-connection", "4294967296"), CSGI_EINVAL);
+    assert_int_equal(READ("--limit-max-requests", "4294967295"), CSGI_OK);
+    assert_int_equal(READ("--limit-max-requests", "4294967296"), CSGI_EINVAL);
+    assert_int_equal(READ("--limit-max-requests-jitter", "4294967295"), CSGI_OK);
+    assert_int_equal(READ("--limit-max-requests-jitter", "4294967296"), CSGI_EINVAL);
     assert_int_equal(READ("--timeout-headers", "31536000s"), CSGI_OK);
     assert_int_equal(READ("--timeout-headers", "31536001s"), CSGI_EINVAL);
     assert_int_equal(READ("--timeout-body", "31536000s"), CSGI_OK);
@@ -259,6 +263,35 @@ static void the_platforms_port_counts_when_nothing_of_ours_says_where(void **sta
     assert_problem("PORT: found \"65536\", expected 0 to 65535\n");
     assert_int_equal(read_variable("PORT", ""), CSGI_OK);
     assert_int_equal(options.port, 8000);
+}
+
+static void the_environment_leaves_what_the_arguments_have_set(void **state)
+{
+    (void)state;
+    assert_int_equal(READ("--port=99", "--bind=a:1"), CSGI_OK);
+    setenv("CAPRICORN_BIND", "b:1,c:2", 1);
+    assert_int_equal(options_read_environment(&options, &problem), CSGI_OK);
+    setenv("PORT", "97", 1);
+    assert_int_equal(options_read_environment(&options, &problem), CSGI_OK);
+    assert_int_equal(options.bind.count, 1);
+    assert_true(str_eq(options.bind.items[0], STR("a:1")));
+    assert_int_equal(options.port, 99);
+    setenv("CAPRICORN_PORT", "98", 1);
+    assert_int_equal(options_read_environment(&options, &problem), CSGI_OK);
+    assert_int_equal(options.port, 99);
+    setenv("CAPRICORN_PORT", "x", 1);
+    assert_int_equal(options_read_environment(&options, &problem), CSGI_EINVAL);
+    assert_problem("CAPRICORN_PORT: found \"x\", expected a number\n");
+    unsetenv("CAPRICORN_PORT");
+    unsetenv("CAPRICORN_BIND");
+    unsetenv("PORT");
+}
+
+static void an_option_that_comes_too_late_in_a_file_is_no_key_of_it(void **state)
+{
+    (void)state;
+    assert_null(options_find_key(STR("env_file")));
+    assert_null(options_suggest_key(STR("env_fil")));
 }
 
 static void a_variable_that_is_no_option_is_told_with_the_nearest(void **state)
@@ -425,6 +458,8 @@ int main(void)
         cmocka_unit_test(headers_are_checked_as_they_are_read),
         cmocka_unit_test(headers_in_the_environment_stand_on_lines),
         cmocka_unit_test(the_platforms_port_counts_when_nothing_of_ours_says_where),
+        cmocka_unit_test(the_environment_leaves_what_the_arguments_have_set),
+        cmocka_unit_test(an_option_that_comes_too_late_in_a_file_is_no_key_of_it),
         cmocka_unit_test(a_variable_that_is_no_option_is_told_with_the_nearest),
         cmocka_unit_test(a_key_of_the_routes_file_is_the_name_with_underscores),
         cmocka_unit_test(the_routes_file_beats_the_default_and_nothing_else),
