@@ -212,7 +212,7 @@ C_FILES  = $(shell find server sdk plugins examples tests -name '*.[ch]' -o -nam
 CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
 
 .PHONY: help run deps test test-unit test-integration test-abi asan tsan fuzz-smoke lint lint-tidy fmt \
-        chroot-check bench bench-programs bench-memory bench-slow-clients \
+        chroot-check docker-check bench bench-programs bench-memory bench-slow-clients \
         bench-instructions install uninstall clean
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 22
@@ -279,6 +279,9 @@ fmt: ## lay out the C sources with clang-format 14; write generated parts of the
 
 chroot-check: ## run the README's commands in a bare Debian (SUITE=bookworm or trixie; root)
 	@sh tests/harness/chroot_check.sh $(SUITE)
+
+docker-check: ## run the Dockerfile's steps and its container without Docker (BASE=a bare trixie; root)
+	@$(PYTHON) tests/harness/dockerfile_check.py $(if $(BASE),--base '$(BASE)')
 
 # What is installed below PREFIX, and removed again: SOURCE:TARGET:MODE.
 CSGI_HEADERS := $(shell cd sdk/include && find csgi -name '*.h')
