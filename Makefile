@@ -274,6 +274,7 @@ fmt: ## lay out the C sources with clang-format 14; write generated parts of the
 	@$(CLANG_FORMAT) --version | grep -q 'version 14\.' || \
 	    { echo "make fmt takes clang-format 14: other versions lay out differently" >&2; exit 1; }
 	@$(CLANG_FORMAT) -i $(C_FILES)
+	@$(MAKE) --no-print-directory server && $(BUILD)/capricorn schema > docs/routes.schema.json
 	@$(PYTHON) tests/lint/docs.py
 	@$(PYTHON) tests/lint/musts.py
 

@@ -293,9 +293,9 @@ void json_print_found(const json_value *it, buffer *out)
     const char *more = it->text.len > FOUND_MAX ? "..." : "";
 
     if (it->kind == JSON_ARRAY)
-        buffer_printf(out, "an array");
+        buffer_printf(out, it->count ? "an array" : "an empty array");
     else if (it->kind == JSON_OBJECT)
-        buffer_printf(out, "an object");
+        buffer_printf(out, it->count ? "an object" : "an empty object");
     else if (it->kind == JSON_STRING)
         buffer_printf(out, "\"%.*s%s\"", (int)len, text, more);
     else

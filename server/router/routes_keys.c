@@ -73,7 +73,7 @@ const routes_shape routes_route_shape = SHAPE("a route", "route", "mount", route
 
 static const routes_key mount_keys[] = {
     { "mount", ROUTES_PREFIX, REQUIRED, offsetof(routes_entry, pattern),
-      "the path under which the app stands" },
+      "the path below which all is the app's; it may have parameters" },
     ENTRY_KEYS,
 };
 const routes_shape routes_mount_shape = SHAPE("a mount", "mount", "path", mount_keys);
@@ -95,7 +95,7 @@ static const struct {
     [ROUTES_HOST] = { "a host name such as \"api.example.com\" or \"*.example.com\", without port",
                       TAKES(JSON_STRING) },
     [ROUTES_PATTERN] = { "a path such as \"/items/{id:int}\"", TAKES(JSON_STRING) },
-    [ROUTES_PREFIX] = { "a path without parameters such as \"/admin\"", TAKES(JSON_STRING) },
+    [ROUTES_PREFIX] = { "a path such as \"/admin\"", TAKES(JSON_STRING) },
     [ROUTES_USE] = { "\"APP\" or \"APP:ENDPOINT\", of letters, digits, _ and -",
                      TAKES(JSON_STRING) },
     [ROUTES_PLUGIN] = { "the name of a plugin, or the path of its .so file", TAKES(JSON_STRING) },

@@ -9,6 +9,8 @@
 
 #include "config/json_text.h"
 
+#define ROUTES_TIMEOUT_MAX_MS (UINT64_C(365) * 86400 * 1000)
+
 /* What a value is. */
 typedef enum routes_kind {
     ROUTES_TEXT,

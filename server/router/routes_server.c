@@ -41,7 +41,10 @@ static void read_option(routes_reader *self, const option_entry *entry, const js
 {
     option_form form = option_form_of(entry->kind);
     bool is_list = it->kind == JSON_ARRAY && form.is_list;
-    const char *expected = form.is_boolean ? "true or false" : option_expects(entry->kind);
+    bool is_quoted = it->kind == JSON_STRING && form.is_integer;
+    const char *expected = form.is_boolean ? "true or false"
+                           : is_quoted     ? "a number without quotes"
+                                           : option_expects(entry->kind);
 
     for (const json_value *item = is_list ? it->first : it; item; item = item->next) {
         if (has_form(&form, item->kind))

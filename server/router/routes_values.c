@@ -10,9 +10,8 @@
 #include "router/methods.h"
 #include "router/pattern.h"
 
-#define TIMEOUT_MAX_MS (UINT64_C(365) * 86400 * 1000)
-#define HOST_MAX       253u /* RFC 1035 section 2.3.4, without the dot at the end */
-#define LABEL_MAX      63u
+#define HOST_MAX  253u /* RFC 1035 section 2.3.4, without the dot at the end */
+#define LABEL_MAX 63u
 
 /* ---- complaints ---- */
 
@@ -156,7 +155,7 @@ static void read_measure(routes_reader *self, const json_value *it, const routes
     uint64_t number;
     bool is_good = is_size ? parse_size(it->text, &number) : parse_duration_ms(it->text, &number);
 
-    if (is_good && number <= (is_size ? (uint64_t)INT64_MAX : TIMEOUT_MAX_MS))
+    if (is_good && number <= (is_size ? (uint64_t)INT64_MAX : ROUTES_TIMEOUT_MAX_MS))
         *out = number;
     else
         routes_refuse(self, it, key->name, routes_kind_expects(key->kind));
@@ -270,44 +269,42 @@ static void read_host(routes_reader *self, const json_value *it, csgi_str *out)
     *out = host;
 }
 
-/* Is it a pattern? *has_params is told of one. */
-static bool check_pattern(routes_reader *self, const json_value *it, const char *key,
-                          bool *has_params)
+/* Is it a pattern? It is taken apart. */
+static bool check_pattern(routes_reader *self, const json_value *it, const char *key, pattern *out)
 {
     buffer why = { 0 };
-    pattern parsed;
-    csgi_status status = pattern_parse(it->text, &self->scratch, &parsed, &why);
+    csgi_status status = pattern_parse(it->text, &self->scratch, out, &why);
 
     if (status == CSGI_EINVAL)
         routes_complain(self, it->at, "\"%s\": %.*s", key, STR_ARG(buffer_str(&why)));
     else if (status != CSGI_OK)
         self->has_no_memory = true;
-    else
-        *has_params = parsed.param_count > 0;
     buffer_fini(&why);
     return status == CSGI_OK;
 }
 
 static void read_pattern(routes_reader *self, const json_value *it, csgi_str *out)
 {
-    bool has_params;
+    pattern parsed;
 
-    if (check_pattern(self, it, "path", &has_params)) *out = routes_copy(self, it->text);
+    if (check_pattern(self, it, "path", &parsed)) *out = routes_copy(self, it->text);
 }
 
+/* A pattern that something comes behind. */
 static void read_prefix(routes_reader *self, const json_value *it, csgi_str *out)
 {
     csgi_str prefix = it->text;
-    bool has_params;
+    pattern parsed;
 
-    if (!check_pattern(self, it, "mount", &has_params)) return;
-    if (has_params) {
-        routes_refuse(self, it, "mount", routes_kind_expects(ROUTES_PREFIX));
-    } else if (prefix.len > 1 && prefix.ptr[prefix.len - 1] == '/') {
+    if (!check_pattern(self, it, "mount", &parsed)) return;
+    if (prefix.len > 1 && prefix.ptr[prefix.len - 1] == '/') {
         routes_complain(self, it->at,
                         "\"mount\": found \"%.*s\", expected no slash at its end (did you mean "
                         "\"%.*s\"?)",
                         STR_ARG(prefix), (int)prefix.len - 1, prefix.ptr);
+    } else if (parsed.segments[parsed.count - 1].kind == SEGMENT_PATH) {
+        routes_refuse(self, it, "mount",
+                      "no path converter: all that is below a mount is the app's");
     } else {
         *out = prefix.len == 1 ? STR("") : routes_copy(self, prefix);
     }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The documents against the code: paths, links, make targets, options and quoted files are real."""
+import json
 import pathlib
 import posixpath
 import re
@@ -9,6 +10,10 @@ from sources import files
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 QUOTE = re.compile(r"^<!-- (the whole of|from) (\S+) -->\n+(```[^\n]*\n.*?^```$)?",
                    re.DOTALL | re.MULTILINE)
+KEYS = re.compile(r"^<!-- the keys of (\w+) -->\n+((?:\|[^\n]*\n)*)", re.MULTILINE)
+SCHEMA = "docs/routes.schema.json"
+TYPES = {"string": "text", "boolean": "`true` or `false`", "number": "number", "integer": "number",
+         "array": "list", "object": "object"}
 SPAN = re.compile(r"`([^`\n]+)`")
 
 
@@ -98,8 +103,37 @@ def quotes(root):
                 yield file.path, line, f"the block differs from {name}: copy it again"
 
 
+def key_table(schema, name):
+    """The rows of an object of the routes file; name is "file" or one of the schema's definitions."""
+    shape = schema if name == "file" else schema["$defs"].get(name)
+    if not shape:
+        return None
+    rows = ["| key | is | |\n|---|---|---|\n"]
+    for key, value in shape["properties"].items():
+        types = value.get("type", "object")
+        types = " or ".join(dict.fromkeys(TYPES[each] for each in
+                                          ([types] if isinstance(types, str) else types)))
+        needed = ", required" if key in shape.get("required", []) else ""
+        words = value["description"].replace("|", "\\|").replace("<", "&lt;")
+        rows.append(f"| `{key}` | {types}{needed} | {words} |\n")
+    return "".join(rows)
+
+
+def keys(root):
+    """A table after "<!-- the keys of OBJECT -->" has the keys that the routes file's schema has."""
+    schema = pathlib.Path(root) / SCHEMA
+    for file in documents(root):
+        for match in KEYS.finditer(file.text):
+            known = json.loads(schema.read_text()) if schema.exists() else {"$defs": {}}
+            table = key_table(known, match.group(1)) if schema.exists() else None
+            if table is None or match.group(2) != table:
+                yield file.path, line_of(file, match.start()), f"{SCHEMA} has other keys: make fmt"
+
+
 def quote_again(root):
-    """Copies the files that are quoted whole into the documents (make fmt)."""
+    """Copies the files that are quoted whole, and the schema's keys, into the documents (make fmt)."""
+    schema = json.loads((root / SCHEMA).read_text())
+
     def copy(match):
         extent, name, block = match.groups()
         if extent != "the whole of" or not block:
@@ -108,7 +142,9 @@ def quote_again(root):
         return f"<!-- the whole of {name} -->\n{language}\n{(root / name).read_text()}```"
 
     for file in documents(root):
-        text = QUOTE.sub(copy, file.text)
+        text = KEYS.sub(lambda match: f"<!-- the keys of {match.group(1)} -->\n\n"
+                                      f"{key_table(schema, match.group(1))}", file.text)
+        text = QUOTE.sub(copy, text)
         if text != file.text:
             (file.root / file.path).write_text(text)
 

@@ -31,6 +31,7 @@ CHECKS = {
     "make targets in documents exist": docs.targets,
     "the README has every option": docs.options,
     "quoted files are quoted exactly": docs.quotes,
+    "tables of keys are the schema's": docs.keys,
     "docs/http-conformance.md is the table's": musts.check,
     "layout is clang-format's": tools.layout,
     "shell scripts parse": tools.shell,

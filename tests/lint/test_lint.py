@@ -29,6 +29,9 @@ CASE = ("class case:\n    name, proves, statuses, end = 'a', ['9112-1/b'], [200]
 TABLE_TEXT = (f"{musts.OPENING % '--none'}\n1 cases.\n\n## RFC 9112, section 1\n\nB. (MUST)\n\n- `a`: 200, kept\n"
               "\n## What is not for us\n\n\n## Where we do otherwise\n\n")
 TABLE_AT, TABLE_DOCUMENT = musts.TABLE, musts.DOCUMENT
+SCHEMA = ('{"$defs": {"a": {"required": ["x"], "properties": {"x": '
+          '{"type": ["integer", "string"], "description": "some"}}}}}')
+KEYS_TABLE = "| key | is | |\n|---|---|---|\n| `x` | number or text, required | some |\n"
 PORT, UDS = "| `--port N` | `80` | which one |\n", "| `--uds` | | a `file` |\n"
 
 # check, the files that are wrong, a word of what it must say
@@ -86,6 +89,9 @@ WRONG = [
      "differs"),
     (docs.quotes, {"a.c": "int n;\n", "a.md": "<!-- from a.c -->\n```c\nint m;\n```\n"}, "differs"),
     (docs.quotes, {"a.md": "<!-- from a.c -->\n```c\nint m;\n```\n"}, "no such file"),
+    (docs.keys, {docs.SCHEMA: SCHEMA, "a.md": "<!-- the keys of a -->\n\n" + KEYS_TABLE.replace("x", "y")},
+     "make fmt"),
+    (docs.keys, {docs.SCHEMA: SCHEMA, "a.md": "<!-- the keys of b -->\n\n" + KEYS_TABLE}, "make fmt"),
     (musts.check, {TABLE_AT: CASE, TABLE_DOCUMENT: "older\n"}, "make fmt"),
     (musts.check, {TABLE_AT: CASE + "case.proves = ['x']\n"}, "not in musts.py"),
     (musts.check, {TABLE_AT: CASE + "CASES = []\n"}, "no case proves"),
@@ -117,6 +123,7 @@ RIGHT = [
     (docs.targets, {"Makefile": "all: ## all\n", "a.md": "We make sure. `make all`, `make T=x all`\n"}),
     (docs.options, {"server/config/option_table.c": OPTIONS, "README.md": PORT + UDS}),
     (docs.quotes, {"a.c": "int n;\nint m;\n", "a.md": "<!-- from a.c -->\n```c\nint m;\n```\n"}),
+    (docs.keys, {docs.SCHEMA: SCHEMA, "a.md": "<!-- the keys of a -->\n\n" + KEYS_TABLE + "\nText\n"}),
     (musts.check, {TABLE_AT: CASE, TABLE_DOCUMENT: TABLE_TEXT}),
     (tools.layout, {"server/a/a.c": "int n;\n"}),
     (tools.shell, {"a.sh": "if true; then :; fi\n"}),

@@ -205,7 +205,7 @@ static void what_was_found_is_told_on_one_line_and_shortened(void **state)
 
     (void)state;
     arena_init(&memory, NULL, 0);
-    for (const json_value *item = parse("[{}, [], null, 1.0, \"a\\nb\", "
+    for (const json_value *item = parse("[{\"a\": 1}, {}, [0], [], null, 1.0, \"a\\nb\", "
                                         "\"12345678901234567890123456789012345678901\"]",
                                         &memory)
                                       ->first;
@@ -215,8 +215,9 @@ static void what_was_found_is_told_on_one_line_and_shortened(void **state)
     }
     json_print_key(STR("k"), &told);
     assert_int_equal(buffer_append(&told, "", 1), CSGI_OK);
-    assert_string_equal(told.bytes, "an object|an array|null|1.0|\"a\\x0ab\"|"
-                                    "\"1234567890123456789012345678901234567890...\"|\"k\"");
+    assert_string_equal(told.bytes,
+                        "an object|an empty object|an array|an empty array|null|1.0|\"a\\x0ab\"|"
+                        "\"1234567890123456789012345678901234567890...\"|\"k\"");
     buffer_fini(&told);
     arena_reset(&memory);
 }
