@@ -83,7 +83,8 @@ static csgi_status parse_key(parser *self, json_value *member)
 
 static int compare_text(csgi_str a, csgi_str b)
 {
-    int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = len ? memcmp(a.ptr, b.ptr, len) : 0;
 
     return order ? order : (a.len > b.len) - (a.len < b.len);
 }

@@ -355,7 +355,7 @@ static csgi_status read_tree(routes_reader *self, const json_value *root)
 {
     if (root->kind == JSON_OBJECT) {
         read_object(self, root, &routes_root_shape, self->file);
-        imply_apps(self, json_find(root, STR("apps")));
+        if (!self->has_mistakes) imply_apps(self, json_find(root, STR("apps")));
         keep_apps(self);
     } else {
         buffer found = { 0 };
