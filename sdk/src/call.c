@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * A call from its scope to its response: failures that stick, replies, memory. */
+ * A call from its scope to its end: failures that stick, memory, the log. Replies are in reply.c.
+ */
 #include "call.h"
 
+#include <csgi/ext/draft/task.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *route_name(const csgi_call *call)
+const char *csgi_web_route_name(const csgi_call *call)
 {
     return call->own->route ? call->own->route->name : "lifespan";
 }
@@ -31,9 +33,8 @@ static void call_fini(csgi_call *call)
     call->own->trees = NULL;
 }
 
-/* What printf makes of the arguments, in the call's memory. NULL: *text says why not. */
-static const char *format_text(const csgi_call *call, csgi_web_text *text, const char *format,
-                               csgi_web_arguments *arguments)
+const char *csgi_web_format(const csgi_call *call, csgi_web_text *text, const char *format,
+                            csgi_web_arguments *arguments)
 {
     csgi_web_text_init(text, call->host, call->scope->arena);
     csgi_web_text_vprintf(text, format, arguments);
@@ -44,7 +45,7 @@ static void write_log(const csgi_call *call, uint32_t level, const char *format,
                       csgi_web_arguments *arguments)
 {
     csgi_web_text text;
-    const char *line = format_text(call, &text, format, arguments);
+    const char *line = csgi_web_format(call, &text, format, arguments);
 
     if (line) call->host->log(call->host, level, (csgi_str){ line, text.length });
 }
@@ -58,7 +59,7 @@ static csgi_status call_answer_failure(csgi_call *call)
 
     if (!own->status) return own->failure;
     if (own->is_replied) {
-        csgi_log(call, CSGI_LOG_ERROR, "%s failed after its reply: %s", route_name(call),
+        csgi_log(call, CSGI_LOG_ERROR, "%s failed after its reply: %s", csgi_web_route_name(call),
                  own->detail);
         return CSGI_OK;
     }
@@ -71,30 +72,6 @@ static csgi_status call_answer_failure(csgi_call *call)
     return csgi_web_reply(call, own->status, "application/json", (csgi_str){ bytes, body.length });
 }
 
-/* 0: the call has failed, now or before. */
-static int call_can_reply(csgi_call *call)
-{
-    if (!call->send || call->own->is_replied)
-        csgi_web_author_error(call, "%s: %s", route_name(call),
-                              call->send ? "a second reply; a call replies once"
-                                         : "there is nobody to reply to");
-    return call->own->failure == CSGI_OK;
-}
-
-/* In development a reply is checked, for a template may have made anything. */
-static int reply_is_json(csgi_call *call, const char *bytes, size_t length)
-{
-    const char *why;
-    size_t offset;
-
-    if (!(call->host->flags & CSGI_HOST_DEV)) return 1;
-    why = csgi_web_json_check(bytes, length, &offset);
-    if (!why) return 1;
-    csgi_web_author_error(call, "%s replies what is not JSON: %s at byte %zu of %s",
-                          route_name(call), why, offset, bytes);
-    return 0;
-}
-
 static csgi_status call_fail(csgi_call *call, int status, const char *format,
                              csgi_web_arguments *arguments)
 {
@@ -102,9 +79,16 @@ static csgi_status call_fail(csgi_call *call, int status, const char *format,
     csgi_web_text detail;
 
     if (own->failure != CSGI_OK) return own->failure;
+    if (status < 400 || status > 599) {
+        csgi_log(call, CSGI_LOG_ERROR,
+                 "%s: csgi_fail with the status %d, which is no failure's; it takes 400 to 599, so "
+                 "the client gets 500",
+                 csgi_web_route_name(call), status);
+        status = 500;
+    }
     own->failure = CSGI_EFAIL;
-    own->status = status >= 400 && status <= 599 ? status : 500;
-    own->detail = format_text(call, &detail, format, arguments);
+    own->status = status;
+    own->detail = csgi_web_format(call, &detail, format, arguments);
     if (!own->detail) own->detail = CSGI_WEB_INTERNAL_ERROR;
     return own->failure;
 }
@@ -130,27 +114,9 @@ void csgi_web_author_error(csgi_call *call, const char *format, ...)
 void csgi_web_text_error(csgi_call *call, const csgi_web_text *text, const char *what)
 {
     if (text->status == CSGI_EINVAL)
-        csgi_web_author_error(call, "%s of %s: %s", what, route_name(call), text->why);
+        csgi_web_author_error(call, "%s of %s: %s", what, csgi_web_route_name(call), text->why);
     else if (text->status != CSGI_OK)
         csgi_web_break(call, text->status);
-}
-
-csgi_status csgi_web_reply(csgi_call *call, int status, const char *content_type, csgi_str body)
-{
-    csgi_field header = { CSGI_STR("content-type"), { content_type, strlen(content_type) }, 0, 0 };
-    csgi_http_start start = {
-        CSGI_EVENT(csgi_http_start, CSGI_HTTP_RESPONSE_START), (uint32_t)status, 0, { &header, 1 }
-    };
-    csgi_http_body end = {
-        CSGI_EVENT(csgi_http_body, CSGI_HTTP_RESPONSE_BODY), body, 0, 0, { NULL, 0 }
-    };
-    csgi_status code;
-
-    call->own->is_replied = 1;
-    code = call->send->call(call->send, &start.event);
-    if (code == CSGI_OK) code = call->send->call(call->send, &end.event);
-    if (code != CSGI_OK) csgi_web_break(call, code);
-    return code;
 }
 
 csgi_status csgi_web_serve(const csgi_route *route, void *instance, const csgi_scope *scope,
@@ -248,47 +214,21 @@ int csgi_catch(csgi_call *call)
     return status;
 }
 
-void csgi_json_write(csgi_call *call, const char *json_template, ...)
+csgi_status csgi_sleep(csgi_call *call, int64_t ms)
 {
-    csgi_web_arguments arguments;
+    const csgi_host *host = call->host;
+    const csgi_task_extension *tasks;
+    csgi_status code;
 
-    if (call->own->failure != CSGI_OK) return;
-    va_start(arguments.list, json_template);
-    csgi_web_text_json(&call->own->reply, json_template, &arguments);
-    va_end(arguments.list);
-    csgi_web_text_error(call, &call->own->reply, "the reply");
-}
-
-csgi_status csgi_reply_json(csgi_call *call, int status, const char *json_template, ...)
-{
-    csgi_web_text *reply = &call->own->reply;
-    csgi_web_arguments arguments;
-    const char *bytes;
-
-    if (!call_can_reply(call)) return call->own->failure;
-    va_start(arguments.list, json_template);
-    csgi_web_text_json(reply, json_template, &arguments);
-    va_end(arguments.list);
-    bytes = csgi_web_text_end(reply);
-    csgi_web_text_error(call, reply, "the reply");
-    if (!bytes || !reply_is_json(call, bytes, reply->length)) return call->own->failure;
-    return csgi_web_reply(call, status, "application/json", (csgi_str){ bytes, reply->length });
-}
-
-csgi_status csgi_reply_text(csgi_call *call, int status, const char *format, ...)
-{
-    csgi_web_arguments arguments;
-    csgi_web_text text;
-    const char *bytes;
-
-    if (!call_can_reply(call)) return call->own->failure;
-    va_start(arguments.list, format);
-    bytes = format_text(call, &text, format, &arguments);
-    va_end(arguments.list);
-    csgi_web_text_error(call, &text, "the reply");
-    if (!bytes) return call->own->failure;
-    return csgi_web_reply(call, status, "text/plain; charset=utf-8",
-                          (csgi_str){ bytes, text.length });
+    if (call->own->failure != CSGI_OK) return call->own->failure;
+    tasks = host->extension(host, CSGI_TASK_EXTENSION);
+    if (!tasks || !CSGI_HAS(tasks, csgi_task_extension, sleep_ms)) {
+        csgi_web_author_error(call, "this server has no way to sleep");
+        return call->own->failure;
+    }
+    code = tasks->sleep_ms(host, ms > 0 ? (uint64_t)ms : 0);
+    if (code != CSGI_OK) csgi_web_break(call, code);
+    return code;
 }
 
 void *csgi_alloc(csgi_call *call, size_t size)
@@ -312,7 +252,7 @@ const char *csgi_format(csgi_call *call, const char *format, ...)
 
     if (call->own->failure != CSGI_OK) return "";
     va_start(arguments.list, format);
-    string = format_text(call, &text, format, &arguments);
+    string = csgi_web_format(call, &text, format, &arguments);
     va_end(arguments.list);
     csgi_web_text_error(call, &text, "csgi_format");
     return string ? string : "";

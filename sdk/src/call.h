@@ -37,6 +37,8 @@ typedef struct csgi_web_walk {
     size_t index, count;
 } csgi_web_walk;
 
+typedef struct csgi_web_header csgi_web_header;
+
 struct csgi_web_call {
     csgi_web_instance *instance;
     const csgi_route *route; /* NULL: a start-up or shutdown function */
@@ -45,19 +47,26 @@ struct csgi_web_call {
     int status;              /* of the failure; 0: it is not the client's business */
     const char *detail;
     int is_replied;
-    csgi_web_text reply; /* what csgi_json_write has written */
+    csgi_web_header *headers; /* of the reply, in their order */
+    csgi_web_text reply;      /* what csgi_json_write has written */
     csgi_web_tree *trees;
     csgi_web_walk walk;
     uint64_t timeout_ms;
 };
 
+/* The handler's name, for messages. */
+const char *csgi_web_route_name(const csgi_call *call);
+/* What printf makes of the arguments, in the call's memory. NULL: *text says why not. */
+const char *csgi_web_format(const csgi_call *call, csgi_web_text *text, const char *format,
+                            csgi_web_arguments *arguments);
 /* Fails the call with a code that is not for the client. */
 void csgi_web_break(csgi_call *call, csgi_status code);
 /* Fails it with a 500 that says nothing, and writes why to the log. */
 void csgi_web_author_error(csgi_call *call, const char *format, ...) CSGI_PRINTF(2, 3);
 /* Takes over what went wrong with a text that was made for this call. */
 void csgi_web_text_error(csgi_call *call, const csgi_web_text *text, const char *what);
-/* Sends a whole response of that type. [suspends] */
+/* Sends a whole response of that type; the headers of the author's go with it unless the call has
+ * failed. [suspends] */
 csgi_status csgi_web_reply(csgi_call *call, int status, const char *content_type, csgi_str body);
 
 /* Reads and checks the route's parameters. 0: the call has failed or was answered with 422. */

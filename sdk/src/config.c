@@ -49,18 +49,31 @@ static int is_int_text(const csgi_declaration *item, const char *text)
     return item->type != CSGI_TYPE_INT || !text || csgi_web_int_parse(text, &number) == CSGI_OK;
 }
 
+/* RFC 9110 section 5.6.2. */
+static int is_token(const char *name)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~0123456789"
+                                 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+    return *name && name[strspn(name, others)] == '\0';
+}
+
 /* The author's own mistakes, told when the plugin is loaded. */
 static csgi_status declarations_check(const csgi_host *host, const char *owner, const char *path,
                                       const csgi_declaration *item)
 {
     for (; item->in != CSGI_IN_END; item++) {
-        int is_param = item->in == CSGI_IN_QUERY || item->in == CSGI_IN_PATH;
+        int is_param =
+            item->in == CSGI_IN_QUERY || item->in == CSGI_IN_PATH || item->in == CSGI_IN_HEADER;
 
         if (item->in != CSGI_IN_SUMMARY && is_param != (path != NULL))
             return refuse(host, "%s declares \"%s\" in the wrong place", owner, item->name);
         if (item->in == CSGI_IN_PATH && !path_has_param(path, item->name))
             return refuse(host, "%s declares the path parameter \"%s\", but \"%s\" has no {%s}",
                           owner, item->name, path, item->name);
+        if (item->in == CSGI_IN_HEADER && !is_token(item->name))
+            return refuse(host, "%s declares the header \"%s\", which is no name of a header",
+                          owner, item->name);
         if (!is_int_text(item, item->default_value) || !is_int_text(item, item->ge) ||
             !is_int_text(item, item->le))
             return refuse(host, "%s declares \"%s\" as int, but a default or bound is no int",

@@ -12,6 +12,48 @@ typedef struct complaint {
     int count;
 } complaint;
 
+/* Where something may be declared. */
+typedef struct place {
+    uint32_t in;
+    const char *word, *what, *declares, *reads;
+} place;
+
+static const place *place_of(uint32_t in)
+{
+    static const place places[] = {
+        { CSGI_IN_QUERY, "query", "query parameter", "CSGI_QUERY", "csgi_query" },
+        { CSGI_IN_PATH, "path", "path parameter", "CSGI_PATH", "csgi_path" },
+        { CSGI_IN_HEADER, "header", "header", "CSGI_HEADER", "csgi_header" },
+        { CSGI_IN_CONFIG, "config", "configuration key", "CSGI_CONFIG", "csgi_config" },
+    };
+    const place *each = places;
+
+    while (each->in != in)
+        each++;
+    return each;
+}
+
+/* How a byte of a header's name is written on the wire. */
+static char header_byte(char byte)
+{
+    if (byte == '_') return '-';
+    return byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte;
+}
+
+static void add_name(csgi_web_text *body, const csgi_declaration *param)
+{
+    const char *at;
+
+    if (param->in != CSGI_IN_HEADER) {
+        csgi_web_text_json_string(body, param->name, strlen(param->name));
+        return;
+    }
+    csgi_web_text_add(body, "\"", 1);
+    for (at = param->name; *at; at++) /* it is a token: nothing to escape */
+        csgi_web_text_add(body, (const char[]){ header_byte(*at) }, 1);
+    csgi_web_text_add(body, "\"", 1);
+}
+
 static void complain(complaint *self, const csgi_declaration *param, const char *type,
                      const char *message, const csgi_str *input, const char *extra)
 {
@@ -19,9 +61,10 @@ static void complain(complaint *self, const csgi_declaration *param, const char 
 
     csgi_web_text_puts(body, self->count++ ? ",{\"type\":\"" : "{\"detail\":[{\"type\":\"");
     csgi_web_text_puts(body, type);
-    csgi_web_text_puts(body, param->in == CSGI_IN_PATH ? "\",\"loc\":[\"path\","
-                                                       : "\",\"loc\":[\"query\",");
-    csgi_web_text_json_string(body, param->name, strlen(param->name));
+    csgi_web_text_puts(body, "\",\"loc\":[\"");
+    csgi_web_text_puts(body, place_of(param->in)->word);
+    csgi_web_text_puts(body, "\",");
+    add_name(body, param);
     csgi_web_text_puts(body, "],\"msg\":");
     csgi_web_text_json_string(body, message, strlen(message));
     csgi_web_text_puts(body, ",\"input\":");
@@ -109,6 +152,28 @@ static int path_find(const csgi_scope *scope, const char *name, csgi_str *value)
     return 0;
 }
 
+static int header_name_is(csgi_str sent, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < sent.len; i++)
+        if (header_byte(name[i]) != sent.ptr[i]) return 0;
+    return name[sent.len] == '\0';
+}
+
+/* The first of that name. */
+static int header_find(const csgi_scope *scope, const char *name, csgi_str *value)
+{
+    size_t i;
+
+    for (i = 0; i < scope->headers.count; i++) {
+        if (!header_name_is(scope->headers.items[i].name, name)) continue;
+        *value = scope->headers.items[i].value;
+        return 1;
+    }
+    return 0;
+}
+
 static void int_check(complaint *errors, const csgi_declaration *param, csgi_str sent,
                       csgi_web_value *value)
 {
@@ -160,6 +225,8 @@ static void param_read(complaint *errors, const csgi_declaration *param, csgi_we
 
     if (param->in == CSGI_IN_PATH) {
         found = path_find(call->scope, param->name, &sent);
+    } else if (param->in == CSGI_IN_HEADER) {
+        found = header_find(call->scope, param->name, &sent);
     } else {
         found = query_find(call->scope->query_string, param->name, &sent);
         if (found && !query_decode(call, &sent)) return;
@@ -177,9 +244,10 @@ static void param_read(complaint *errors, const csgi_declaration *param, csgi_we
 
 int csgi_web_params_read(csgi_call *call)
 {
-    static const uint32_t places[] = { CSGI_IN_PATH, CSGI_IN_QUERY }; /* FastAPI's order */
+    static const uint32_t places[] = { CSGI_IN_PATH, CSGI_IN_QUERY,
+                                       CSGI_IN_HEADER }; /* FastAPI's order */
     const csgi_declaration *declared = call->own->route->declared;
-    size_t i, place, count = csgi_web_declared_count(declared);
+    size_t i, at, count = csgi_web_declared_count(declared);
     complaint errors = { .call = call };
     const char *body;
 
@@ -187,9 +255,9 @@ int csgi_web_params_read(csgi_call *call)
     call->own->values = csgi_alloc(call, count * sizeof(*call->own->values));
     if (!call->own->values) return 0;
     csgi_web_text_init(&errors.body, call->host, call->scope->arena);
-    for (place = 0; place < 2; place++)
+    for (at = 0; at < sizeof(places) / sizeof(places[0]); at++)
         for (i = 0; i < count; i++)
-            if (declared[i].in == places[place])
+            if (declared[i].in == places[at])
                 param_read(&errors, &declared[i], &call->own->values[i]);
     if (csgi_failed(call)) return 0;
     if (errors.count == 0) return 1;
@@ -212,22 +280,41 @@ size_t csgi_web_declared_count(const csgi_declaration *declared)
     return count;
 }
 
+/* is_declared: but as the other type. */
+static void tell_undeclared(csgi_call *call, const place *where, uint32_t type, const char *name,
+                            int is_declared)
+{
+    const char *reader = call->own->route ? call->own->route->name : "a start-up function";
+    int is_int = type == CSGI_TYPE_INT;
+
+    if (is_declared)
+        csgi_web_author_error(call,
+                              "%s reads the %s \"%s\" as %s, but it is declared as %s: read it "
+                              "with %s_%s",
+                              reader, where->what, name, is_int ? "int" : "str",
+                              is_int ? "str" : "int", where->reads, is_int ? "str" : "int");
+    else
+        csgi_web_author_error(call,
+                              "%s reads the %s \"%s\", which is not declared; declare it: "
+                              "%s_%s(\"%s\")",
+                              reader, where->what, name, where->declares, is_int ? "INT" : "STR",
+                              name);
+}
+
 const csgi_web_value *csgi_web_value_find(csgi_call *call, const csgi_declaration *declared,
                                           const csgi_web_value *values, uint32_t in, uint32_t type,
                                           const char *name)
 {
-    static const char *const places[] = { "", "query parameter", "path parameter",
-                                          "configuration key" };
+    int is_declared = 0;
     size_t i;
 
     if (call->own->failure != CSGI_OK) return NULL;
-    for (i = 0; declared && declared[i].in != CSGI_IN_END; i++)
-        if (declared[i].in == in && declared[i].type == type && strcmp(declared[i].name, name) == 0)
-            return &values[i];
-    csgi_web_author_error(call, "%s reads the %s \"%s\", which is not declared as %s",
-                          call->own->route ? call->own->route->name
-                                           : "a start-up or shutdown function",
-                          places[in], name, type == CSGI_TYPE_INT ? "int" : "str");
+    for (i = 0; declared && declared[i].in != CSGI_IN_END; i++) {
+        if (declared[i].in != in || strcmp(declared[i].name, name) != 0) continue;
+        if (declared[i].type == type) return &values[i];
+        is_declared = 1;
+    }
+    tell_undeclared(call, place_of(in), type, name, is_declared);
     return NULL;
 }
 
@@ -266,6 +353,20 @@ const char *csgi_path_str(csgi_call *call, const char *name)
 int64_t csgi_path_int(csgi_call *call, const char *name)
 {
     const csgi_web_value *value = param_find(call, CSGI_IN_PATH, CSGI_TYPE_INT, name);
+
+    return value ? value->number : 0;
+}
+
+const char *csgi_header_str(csgi_call *call, const char *name)
+{
+    const csgi_web_value *value = param_find(call, CSGI_IN_HEADER, CSGI_TYPE_STR, name);
+
+    return value ? value->text : "";
+}
+
+int64_t csgi_header_int(csgi_call *call, const char *name)
+{
+    const csgi_web_value *value = param_find(call, CSGI_IN_HEADER, CSGI_TYPE_INT, name);
 
     return value ? value->number : 0;
 }

@@ -79,7 +79,9 @@ static void describe_overflow(crash_line *line, const task *victim)
     line_add_label(line, victim->label);
     line_add_text(line, " (");
     line_add_number(line, victim->stack->size / 1024, 10);
-    line_add_text(line, " KiB)");
+    line_add_text(line,
+                  " KiB): it needs less on its stack (large arrays on the heap), or a larger one: "
+                  "--stack-size, or stack_size in its plugin's descriptor");
 }
 
 static void describe_place(crash_line *line, const task *victim)

@@ -83,9 +83,9 @@ csgi_str task_error(const task *self);
  * catch). NULL: no C++. */
 void task_set_exception_globals(void *(*cxa_get_globals)(void));
 
-/* Installs the handler that reports "stack overflow in plugin P, endpoint E (256 KiB)", and crashes
- * of tasks likewise, then lets the process die of the signal. Once a process; calls after the
- * first do nothing. 0 or CSGI_EFAIL with the reason logged. */
+/* Installs the handler that reports "stack overflow in plugin P, endpoint E (256 KiB): ...", and
+ * crashes of tasks likewise, then lets the process die of the signal. Once a process; calls after
+ * the first do nothing. 0 or CSGI_EFAIL with the reason logged. */
 csgi_status task_install_crash_report(void);
 
 #endif

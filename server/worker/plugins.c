@@ -45,6 +45,18 @@ static csgi_status read_config(const char *path, buffer *text, buffer *problem)
     return status;
 }
 
+/* A plugin that does not like its configuration cannot say which file it is. */
+static csgi_status add_app(app_set *apps, plugin *loaded, const char *path, csgi_str config,
+                           buffer *problem)
+{
+    size_t mark = problem->len;
+    csgi_status status = app_set_add(apps, loaded, loaded->descriptor.name, config, problem);
+
+    if (status == CSGI_OK || problem->len == mark) return status;
+    buffer_printf(problem, " (config: %s%s)", path, exists(path) ? "" : ", which is not there");
+    return status;
+}
+
 csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buffer *problem)
 {
     buffer path = { 0 }, text = { 0 };
@@ -52,8 +64,7 @@ csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buf
 
     if (status == CSGI_OK) status = read_config(path.bytes, &text, problem);
     if (status == CSGI_OK) status = json_check_object(path.bytes, buffer_str(&text), problem);
-    if (status == CSGI_OK)
-        status = app_set_add(apps, loaded, loaded->descriptor.name, buffer_str(&text), problem);
+    if (status == CSGI_OK) status = add_app(apps, loaded, path.bytes, buffer_str(&text), problem);
     buffer_fini(&text);
     buffer_fini(&path);
     return status;

@@ -63,7 +63,8 @@ enum {
     CSGI_IN_CONFIG,
     CSGI_IN_SUMMARY,
     CSGI_IN_STARTUP,
-    CSGI_IN_SHUTDOWN
+    CSGI_IN_SHUTDOWN,
+    CSGI_IN_HEADER
 };
 
 enum { CSGI_TYPE_STR = 1, CSGI_TYPE_INT };
@@ -80,15 +81,19 @@ typedef struct csgi_declaration {
     csgi_handler *run; /* start-up, shutdown */
 } csgi_declaration;
 
-/* Items of CSGI_GET and its like: query and path parameters. A missing or malformed one is
- * answered with 422 before the handler is called; of several values the last counts. A str of the
- * path needs no declaration. An int does, even of "/items/{id:int}", which alone makes another path
- * a 404; "/items/{id}" with CSGI_PATH_INT("id") makes it a 422. */
-#define CSGI_QUERY_STR(...) CSGI_DECLARE_(CSGI_IN_QUERY, CSGI_TYPE_STR, __VA_ARGS__)
-#define CSGI_QUERY_INT(...) CSGI_DECLARE_(CSGI_IN_QUERY, CSGI_TYPE_INT, __VA_ARGS__)
-#define CSGI_PATH_STR(...)  CSGI_DECLARE_(CSGI_IN_PATH, CSGI_TYPE_STR, __VA_ARGS__)
-#define CSGI_PATH_INT(...)  CSGI_DECLARE_(CSGI_IN_PATH, CSGI_TYPE_INT, __VA_ARGS__)
-#define CSGI_SUMMARY(text)  CSGI_DECLARE_(CSGI_IN_SUMMARY, 0, "summary", .description = "" text)
+/* Items of CSGI_GET and its like: parameters of the query, the path and the headers. A missing or
+ * malformed one is answered with 422 before the handler is called. Of several values in a query the
+ * last counts, of several headers the first. A str of the path needs no declaration. An int does,
+ * even of "/items/{id:int}", which alone makes another path a 404; "/items/{id}" with
+ * CSGI_PATH_INT("id") makes it a 422. A header's name has no case, and its "_" stand for "-":
+ * CSGI_HEADER_STR("user_agent") is User-Agent. */
+#define CSGI_QUERY_STR(...)  CSGI_DECLARE_(CSGI_IN_QUERY, CSGI_TYPE_STR, __VA_ARGS__)
+#define CSGI_QUERY_INT(...)  CSGI_DECLARE_(CSGI_IN_QUERY, CSGI_TYPE_INT, __VA_ARGS__)
+#define CSGI_PATH_STR(...)   CSGI_DECLARE_(CSGI_IN_PATH, CSGI_TYPE_STR, __VA_ARGS__)
+#define CSGI_PATH_INT(...)   CSGI_DECLARE_(CSGI_IN_PATH, CSGI_TYPE_INT, __VA_ARGS__)
+#define CSGI_HEADER_STR(...) CSGI_DECLARE_(CSGI_IN_HEADER, CSGI_TYPE_STR, __VA_ARGS__)
+#define CSGI_HEADER_INT(...) CSGI_DECLARE_(CSGI_IN_HEADER, CSGI_TYPE_INT, __VA_ARGS__)
+#define CSGI_SUMMARY(text)   CSGI_DECLARE_(CSGI_IN_SUMMARY, 0, "summary", .description = "" text)
 
 /* Items of CSGI_WEB_PLUGIN: keys of the configuration (an unknown key, a wrong type or a required
  * key that is missing: the plugin is not loaded, and the log says why); functions to run before the
@@ -118,12 +123,15 @@ typedef struct csgi_declaration {
 
 /* ---- what was declared, read by name ---- */
 
-/* A declared parameter of the query; a parameter of the path; a key of the configuration. Asking
- * for what is not declared, or not as that type, fails the call with 500 and a line in the log. */
+/* A declared parameter of the query; of the path; of the headers, by its name as declared; a key of
+ * the configuration. Asking for what is not declared, or not as that type, fails the call with 500
+ * and a line in the log. */
 const char *csgi_query_str(csgi_call *call, const char *name);
 int64_t csgi_query_int(csgi_call *call, const char *name);
 const char *csgi_path_str(csgi_call *call, const char *name);
 int64_t csgi_path_int(csgi_call *call, const char *name);
+const char *csgi_header_str(csgi_call *call, const char *name);
+int64_t csgi_header_int(csgi_call *call, const char *name);
 const char *csgi_config_str(csgi_call *call, const char *name);
 int64_t csgi_config_int(csgi_call *call, const char *name);
 
@@ -154,6 +162,12 @@ void csgi_json_write(csgi_call *call, const char *json_template, ...) CSGI_PRINT
 
 /* Sends plain text, made as printf makes it. [suspends] */
 csgi_status csgi_reply_text(csgi_call *call, int status, const char *format, ...) CSGI_PRINTF(3, 4);
+
+/* Adds a header to the reply that follows; several of one name are all sent. A content-type takes
+ * the place of the reply's own. What frames a message (content-length and the like) is the
+ * server's. The answer to a call that fails has none of them: where a client needs both, as with a
+ * 401, reply with csgi_reply_json(call, 401, ...). */
+void csgi_reply_header(csgi_call *call, const char *name, const char *value);
 
 /* Fails the call: its response will be {"detail":"..."} with that status (400-599). Returns
  * CSGI_EFAIL, so that a handler can say: return csgi_fail(call, 404, "no city %s", city); */
@@ -212,7 +226,12 @@ int csgi_json_has(csgi_json object, const char *name); /* 0 or 1; null is there 
 size_t csgi_json_count(csgi_json array);
 csgi_json csgi_json_at(csgi_json array, size_t index);
 
-/* ---- memory, log ---- */
+/* ---- time, memory, log ---- */
+
+/* Suspends the call for that many milliseconds; the server goes on meanwhile, as it would not with
+ * sleep(). What it returns other than CSGI_OK fails the call: CSGI_ECANCELED, when it is to end.
+ * [suspends] */
+csgi_status csgi_sleep(csgi_call *call, int64_t ms);
 
 /* Memory until the call ends, zeroed. NULL: there is none, and the call has failed. */
 void *csgi_alloc(csgi_call *call, size_t size);

@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <csgi/csgi.h>
 #include <csgi/ext/draft/client.h>
+#include <csgi/ext/draft/task.h>
 
 typedef struct fake_block {
     struct fake_block *next;
@@ -33,6 +35,7 @@ typedef struct fake_call {
     csgi_arena arena;
     uint32_t status; /* of the response; 0: none */
     char content_type[64], body[4096];
+    char headers[512]; /* "name: value\n"... */
     size_t body_length;
     int is_complete;
     csgi_status send_fails_with;
@@ -50,6 +53,10 @@ static struct {
     char url[512], method[16], request_body[512];
     uint64_t total_timeout_ms;
 } fake_upstream;
+
+/* How long sleeping was asked for, and what it returns. */
+static uint64_t fake_slept_ms;
+static csgi_status fake_sleep_fails_with;
 
 static char fake_log_text[4096], fake_error[1024];
 
@@ -118,11 +125,20 @@ static inline csgi_status fake_fetch(const csgi_host *host, csgi_arena *arena,
     return CSGI_OK;
 }
 
+static inline csgi_status fake_sleep_ms(const csgi_host *host, uint64_t ms)
+{
+    (void)host;
+    fake_slept_ms += ms;
+    return fake_sleep_fails_with;
+}
+
 static inline const void *fake_extension(const csgi_host *host, const char *id)
 {
     static const csgi_client_extension client = { sizeof(client), 0, fake_fetch };
+    static const csgi_task_extension tasks = { sizeof(tasks), 0, fake_sleep_ms, NULL, NULL, NULL };
 
     (void)host;
+    if (strcmp(id, CSGI_TASK_EXTENSION) == 0) return &tasks;
     return strcmp(id, CSGI_CLIENT_EXTENSION) == 0 ? &client : NULL;
 }
 
@@ -141,6 +157,24 @@ static const csgi_host fake_host = {
     .alloc = fake_alloc,
 };
 
+/* Exactly one of them says the type. */
+static inline void fake_take_headers(fake_call *self, csgi_fields headers)
+{
+    size_t i, length = 0;
+
+    for (i = 0; i < headers.count; i++) {
+        csgi_field each = headers.items[i];
+
+        length += (size_t)snprintf(self->headers + length, sizeof(self->headers) - length,
+                                   "%s: %s\n", each.name.ptr, each.value.ptr);
+        assert_true(length < sizeof(self->headers));
+        if (strcasecmp(each.name.ptr, "content-type") != 0) continue;
+        assert_string_equal(self->content_type, "");
+        fake_copy(self->content_type, sizeof(self->content_type), each.value);
+    }
+    assert_true(self->content_type[0]);
+}
+
 static inline csgi_status fake_send(csgi_send *closure, const csgi_event *event)
 {
     fake_call *self = (fake_call *)(void *)closure;
@@ -153,9 +187,7 @@ static inline csgi_status fake_send(csgi_send *closure, const csgi_event *event)
     case CSGI_HTTP_RESPONSE_START:
         assert_int_equal(self->status, 0);
         self->status = start->status;
-        assert_int_equal(start->headers.count, 1);
-        assert_string_equal(start->headers.items[0].name.ptr, "content-type");
-        fake_copy(self->content_type, sizeof(self->content_type), start->headers.items[0].value);
+        fake_take_headers(self, start->headers);
         return CSGI_OK;
     case CSGI_HTTP_RESPONSE_BODY:
         assert_true(self->status != 0 && !self->is_complete);
@@ -192,6 +224,7 @@ static inline void fake_call_init(fake_call *self, uint32_t type)
     self->scope.arena = &self->arena;
     fake_log_text[0] = fake_error[0] = '\0';
     fake_upstream.asked = 0;
+    fake_slept_ms = 0;
 }
 
 static inline void fake_call_fini(fake_call *self)

@@ -109,6 +109,8 @@ static void declarations_that_make_no_sense_are_refused(void **state)
     static const csgi_declaration misplaced[] = { CSGI_CONFIG_STR("x"), { .in = CSGI_IN_END } };
     static const csgi_declaration no_int[] = { CSGI_QUERY_INT("n", .default_value = "one"),
                                                { .in = CSGI_IN_END } };
+    static const csgi_declaration no_header[] = { CSGI_HEADER_STR("x token"),
+                                                  { .in = CSGI_IN_END } };
     static const csgi_declaration no_bound[] = {
         CSGI_CONFIG_INT("n", .default_value = "1", .le = "many"), { .in = CSGI_IN_END }
     };
@@ -125,6 +127,9 @@ static void declarations_that_make_no_sense_are_refused(void **state)
     assert_int_equal(create_with(no_int, none), CSGI_EFAIL);
     assert_string_equal(fake_error, "find declares \"n\" as int, but a default or bound is no int");
     assert_int_equal(create_with(none, no_bound), CSGI_EFAIL);
+    assert_int_equal(create_with(no_header, none), CSGI_EFAIL);
+    assert_string_equal(fake_error,
+                        "find declares the header \"x token\", which is no name of a header");
 }
 
 int main(void)

@@ -67,6 +67,10 @@ static csgi_status act(csgi_call *call)
         csgi_reply_json(call, 200, "1");
         return csgi_reply_json(call, 200, "2");
     }
+    if (!strcmp(how, "no config"))
+        return csgi_reply_text(call, 200, "%s", csgi_config_str(call, "none"));
+    if (!strcmp(how, "no header"))
+        return csgi_reply_text(call, 200, "%" PRId64, csgi_header_int(call, "age"));
     if (!strcmp(how, "odd status")) return csgi_fail(call, 200, "odd");
     if (!strcmp(how, "undeclared"))
         return csgi_reply_text(call, 200, "%s", csgi_query_str(call, "ho"));
@@ -289,6 +293,9 @@ static void the_first_failure_sticks_and_is_answered(void **state)
     assert_answer("act", "how=fail+twice", NULL, 404, "{\"detail\":\"first\"}");
     assert_answer("act", "how=fail+and+forget", NULL, 403, "{\"detail\":\"kept\"}");
     assert_answer("act", "how=odd+status", NULL, 500, "{\"detail\":\"odd\"}");
+    assert_string_equal(fake_log_text,
+                        "act: csgi_fail with the status 200, which is no failure's; it "
+                        "takes 400 to 599, so the client gets 500\n");
     assert_answer("act", "how=catch", NULL, 200, "\"caught\"");
 }
 
@@ -299,10 +306,18 @@ static void the_authors_mistakes_are_a_500_and_a_line_in_the_log(void **state)
     (void)state;
     assert_answer("act", "how=undeclared", NULL, 500, hidden);
     assert_string_equal(fake_log_text,
-                        "act reads the query parameter \"ho\", which is not declared "
-                        "as str\n");
+                        "act reads the query parameter \"ho\", which is not declared; declare it: "
+                        "CSGI_QUERY_STR(\"ho\")\n");
     assert_answer("act", "how=wrong+type", NULL, 500, hidden);
-    assert_non_null(strstr(fake_log_text, "\"how\", which is not declared as int"));
+    assert_string_equal(fake_log_text, "act reads the query parameter \"how\" as int, but it is "
+                                       "declared as str: read it with csgi_query_str\n");
+    assert_answer("act", "how=no+config", NULL, 500, hidden);
+    assert_string_equal(fake_log_text, "act reads the configuration key \"none\", which is not "
+                                       "declared; declare it: CSGI_CONFIG_STR(\"none\")\n");
+    assert_answer("act", "how=no+header", NULL, 500, hidden);
+    assert_string_equal(fake_log_text,
+                        "act reads the header \"age\", which is not declared; declare "
+                        "it: CSGI_HEADER_INT(\"age\")\n");
     assert_answer("act", "how=not+json", NULL, 500, hidden);
     assert_non_null(strstr(fake_log_text, "act replies what is not JSON: a \":\" is missing"));
     assert_answer("act", "how=bytes", NULL, 500, hidden);
@@ -434,9 +449,11 @@ static void every_allocation_that_fails_is_an_error_and_no_crash(void **state)
 {
     static const struct {
         const char *endpoint, *query;
-    } calls[] = {
-        { "search", "q=1&page=2" }, { "search", "page=0" }, { "act", "how=pieces" }, { "ask", "" }
-    };
+    } calls[] = { { "search", "q=1&page=2" },
+                  { "search", "page=0" },
+                  { "act", "how=pieces" },
+                  { "ask", "" },
+                  { "heads", "" } };
     csgi_status status;
     fake_call call;
     void *instance;
