@@ -449,11 +449,9 @@ static void every_allocation_that_fails_is_an_error_and_no_crash(void **state)
 {
     static const struct {
         const char *endpoint, *query;
-    } calls[] = { { "search", "q=1&page=2" },
-                  { "search", "page=0" },
-                  { "act", "how=pieces" },
-                  { "ask", "" },
-                  { "heads", "" } };
+    } calls[] = {
+        { "search", "q=1&page=2" }, { "search", "page=0" }, { "act", "how=pieces" }, { "ask", "" }
+    };
     csgi_status status;
     fake_call call;
     void *instance;
