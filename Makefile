@@ -288,6 +288,9 @@ docker-check: ## run the Dockerfile's steps and its container without Docker (BA
 CSGI_HEADERS := $(shell cd sdk/include && find csgi -name '*.h')
 INSTALLED = $(BUILD)/capricorn:bin/capricorn:755 $(BUILD)/libcsgi_web.a:lib/libcsgi_web.a:644 \
     sdk/csgi-plugin.map:share/csgi/csgi-plugin.map:644 \
+    $(BUILD)/completion/bash:share/bash-completion/completions/capricorn:644 \
+    $(BUILD)/completion/zsh:share/zsh/site-functions/_capricorn:644 \
+    $(BUILD)/completion/fish:share/fish/vendor_completions.d/capricorn.fish:644 \
     $(foreach h,$(CSGI_HEADERS),sdk/include/$(h):include/$(h):644) \
     $(foreach p,$(filter $(BUILD)/plugins/%,$(PLUGIN_SOS)),$(p):lib/capricorn/plugins/$(notdir $(p)):755)
 INSTALLED_FOLDERS := include/csgi/ext/draft include/csgi/ext include/csgi share/csgi share/capricorn \
@@ -295,7 +298,12 @@ INSTALLED_FOLDERS := include/csgi/ext/draft include/csgi/ext include/csgi share/
 each_installed = for each in $(INSTALLED); do mode=$${each\#\#*:}; each=$${each%:*}; \
     target=$(DESTDIR)$(PREFIX)/$${each\#*:}; source=$${each%%:*};
 
-install: server plugins $(BUILD)/libcsgi_web.a ## install the server, its plugins and what others are built with (PREFIX=/usr/local, DESTDIR=)
+COMPLETIONS := $(addprefix $(BUILD)/completion/,bash zsh fish)
+$(COMPLETIONS): $(BUILD)/completion/%: $(BUILD)/capricorn
+	@mkdir -p $(@D)
+	$(Q)$< completion $* > $@
+
+install: server plugins $(BUILD)/libcsgi_web.a $(COMPLETIONS) ## install the server, its plugins and what others are built with (PREFIX=/usr/local, DESTDIR=)
 	@set -e; $(each_installed) echo "  $$target"; install -D -m $$mode $$source $$target; done
 	@mkdir -p $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' sdk/csgi.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/csgi.pc

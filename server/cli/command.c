@@ -130,7 +130,7 @@ bool read_options(const command *it, int argc, char **argv, server_options *opti
     options_init(options);
     is_wrong = options_read_arguments(options, it->uses, argc, argv, file_count, &asked,
                                       &problem) != CSGI_OK;
-    if (!asked) {
+    if (!asked && it->uses) {
         is_wrong |= load_env_file(options, &problem) != CSGI_OK;
         is_wrong |= options_read_environment(options, &problem) != CSGI_OK;
     }
