@@ -111,6 +111,7 @@ static void put_server(printer *self)
         char key[OPTION_NAME_MAX];
 
         option_print_key(entry, key, sizeof key);
+        if (entry->is_not_in_file) continue;
         if (strcmp(key, "plugin_dir") == 0) continue; /* its place is under "plugins" */
         put(self, "%s\n        \"%s\": {\"description\": ", separator, key);
         put_string(self, str_from(entry->help));

@@ -34,6 +34,7 @@ CHECKS = {
     "tables of keys are the schema's": docs.keys,
     "docs/http-conformance.md is the table's": musts.check,
     "layout is clang-format's": tools.layout,
+    "docs/routes.schema.json is the server's": tools.schema,
     "shell scripts parse": tools.shell,
     "Python files compile": tools.python,
 }

@@ -98,6 +98,7 @@ WRONG = [
     (musts.check, {TABLE_AT: CASE + "musts.ELSEWHERE = [('9112-1', 'MUST', 'C.', 'a.py', 'f')]\n"},
      "there is no test f"),
     (tools.layout, {"server/a/a.c": "int   n;\n"}, "make fmt"),
+    (tools.schema, {"build/capricorn": "#!/bin/sh\necho new\n", docs.SCHEMA: "old\n"}, "make fmt"),
     (tools.shell, {"a.sh": "if true; then\n"}, "a.sh"),
     (tools.python, {"a.py": "def f(:\n"}, "invalid syntax"),
 ]
@@ -126,6 +127,7 @@ RIGHT = [
     (docs.keys, {docs.SCHEMA: SCHEMA, "a.md": "<!-- the keys of a -->\n\n" + KEYS_TABLE + "\nText\n"}),
     (musts.check, {TABLE_AT: CASE, TABLE_DOCUMENT: TABLE_TEXT}),
     (tools.layout, {"server/a/a.c": "int n;\n"}),
+    (tools.schema, {"build/capricorn": "#!/bin/sh\necho $1\n", docs.SCHEMA: "schema\n"}),
     (tools.shell, {"a.sh": "if true; then :; fi\n"}),
     (tools.python, {"a.py": "n = 1\n"}),
 ]
@@ -135,6 +137,7 @@ def findings(check, root, contents):
     for path, text in contents.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text.replace("ROOT", str(root)))
+        (root / path).chmod(0o755)
     style = pathlib.Path(__file__).resolve().parents[2] / ".clang-format"
     (root / ".clang-format").write_text(style.read_text())
     try:

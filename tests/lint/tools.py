@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What other programs judge: layout by clang-format, scripts by their interpreters."""
+import pathlib
 import re
 import shutil
 import subprocess
@@ -58,3 +59,17 @@ def python(root):
                 compile(file.text, file.path, "exec")
             except SyntaxError as error:
                 yield file.path, error.lineno or 1, str(error)
+
+
+def schema(root):
+    """docs/routes.schema.json is what the server prints; asked only of one that is up to date."""
+    root = pathlib.Path(root)
+    server, document = root / "build/capricorn", root / "docs/routes.schema.json"
+    if not server.exists() or not document.exists():
+        raise Skip("build/capricorn is not built")
+    built = server.stat().st_mtime
+    if any(path.stat().st_mtime > built for path in root.glob("server/*/*.[ch]")):
+        raise Skip("build/capricorn is older than its sources")
+    said = subprocess.run([str(server), "schema"], capture_output=True, text=True, cwd=root)
+    if said.returncode or said.stdout != document.read_text():
+        yield "docs/routes.schema.json", 1, "it is not what capricorn schema prints: make fmt"
