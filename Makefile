@@ -212,8 +212,8 @@ C_FILES  = $(shell find server sdk plugins examples tests -name '*.[ch]' -o -nam
 CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
 
 .PHONY: help run deps test test-unit test-integration test-abi asan tsan fuzz-smoke lint lint-tidy fmt \
-        chroot-check docker-check bench bench-programs bench-memory bench-slow-clients \
-        bench-instructions install uninstall clean
+        chroot-check install-check docker-check bench bench-programs bench-memory \
+        bench-slow-clients bench-instructions install uninstall clean
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 22
 
@@ -280,6 +280,9 @@ fmt: ## lay out the C sources with clang-format 14; write generated parts of the
 
 chroot-check: ## run the README's commands in a bare Debian (SUITE=bookworm or trixie; root)
 	@sh tests/harness/chroot_check.sh $(SUITE)
+
+install-check: ## install into a bare Debian, and make a new plugin there (SUITE=, BASE=a bare system; root)
+	@sh tests/harness/install_check.sh $(SUITE) $(BASE)
 
 docker-check: ## run the Dockerfile's steps and its container without Docker (BASE=a bare trixie; root)
 	@$(PYTHON) tests/harness/dockerfile_check.py $(if $(BASE),--base '$(BASE)')
