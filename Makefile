@@ -294,6 +294,7 @@ INSTALLED = $(BUILD)/capricorn:bin/capricorn:755 $(BUILD)/libcsgi_web.a:lib/libc
     $(BUILD)/completion/bash:share/bash-completion/completions/capricorn:644 \
     $(BUILD)/completion/zsh:share/zsh/site-functions/_capricorn:644 \
     $(BUILD)/completion/fish:share/fish/vendor_completions.d/capricorn.fish:644 \
+    docs/routes.schema.json:share/capricorn/routes.schema.json:644 \
     $(foreach h,$(CSGI_HEADERS),sdk/include/$(h):include/$(h):644) \
     $(foreach p,$(filter $(BUILD)/plugins/%,$(PLUGIN_SOS)),$(p):lib/capricorn/plugins/$(notdir $(p)):755)
 INSTALLED_FOLDERS := include/csgi/ext/draft include/csgi/ext include/csgi share/csgi share/capricorn \

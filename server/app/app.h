@@ -36,6 +36,19 @@ csgi_status app_set_add(app_set *self, plugin *plugin, csgi_str name, csgi_str c
  * *problem is a sentence, and the table is as it was. CSGI_EINVAL, CSGI_ENOMEM. */
 csgi_status app_set_route_defaults(app_set *self, buffer *problem);
 
+/* A route of the table, for those who list it; valid until the table changes. */
+typedef struct app_route {
+    csgi_str path, methods, host; /* empty methods, empty host: any */
+    csgi_str use, file;           /* "APP:ENDPOINT", and its plugin's file */
+    uint64_t generation;          /* of the plugin */
+    const csgi_str *around;       /* middleware, outermost first: "APP:ENDPOINT" */
+    size_t around_count;
+} app_route;
+
+size_t app_set_route_count(const app_set *self); /* in the table now */
+/* The texts that are made for it are in the arena. CSGI_ENOMEM. */
+csgi_status app_set_get_route(const app_set *self, size_t index, arena *memory, app_route *out);
+
 /* Starts the lifespan of every instance; on_done on the loop when all have answered, failed or run
  * out of time. The status is CSGI_OK or CSGI_EFAIL, each failure logged by name. */
 void app_set_startup(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg);

@@ -193,7 +193,7 @@ static int call(const server_options *options, const memory_request *request, ch
 {
     call_outcome outcome = { .shows_head = shows_head };
     offline apart;
-    csgi_status status = offline_open(&apart, options, files, file_count);
+    csgi_status status = offline_open(&apart, options, files, file_count, 0);
 
     if (status != CSGI_OK) return EXIT_CALL_FAILED;
     status = offline_call(&apart, request, on_response, &outcome);

@@ -16,8 +16,8 @@ typedef struct command {
 } command;
 
 /* Each in the file of its name. */
-extern const command run_command, check_command, call_command, health_command, new_command,
-    schema_command, completion_command;
+extern const command run_command, check_command, routes_command, call_command, health_command,
+    new_command, schema_command, completion_command;
 
 /* All of them, as --help lists them. */
 extern const command *const command_table[];

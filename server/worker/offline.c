@@ -28,11 +28,12 @@ static void end_loop(offline *self)
     loop_run(self->loop);
 }
 
-static csgi_status make_apps(offline *self, const server_options *options)
+static csgi_status make_apps(offline *self, const server_options *options, uint32_t host_flags)
 {
     const loop_options of_loop = { .stack_size = options->stack_size,
                                    .stall_threshold_ms = options->stall_threshold_ms };
     const app_options of_apps = { .server_url = CSGI_STR("app:"),
+                                  .host_flags = host_flags,
                                   .startup_timeout_ms = options->timeout_startup_ms,
                                   .on_step = crash_set_step };
     csgi_status status = loop_new(&of_loop, &self->loop);
@@ -44,7 +45,7 @@ static csgi_status make_apps(offline *self, const server_options *options)
 }
 
 csgi_status offline_open(offline *self, const server_options *options, char **files,
-                         size_t file_count)
+                         size_t file_count, uint32_t host_flags)
 {
     buffer problem = { 0 };
     csgi_status status;
@@ -52,7 +53,7 @@ csgi_status offline_open(offline *self, const server_options *options, char **fi
     *self = (offline){ 0 };
     signal(SIGPIPE, SIG_IGN);
     task_install_crash_report();
-    status = make_apps(self, options);
+    status = make_apps(self, options, host_flags);
     if (status == CSGI_OK) status = plugins_load(self->apps, options, files, file_count, &problem);
     if (problem.len) log_error("%.*s", STR_ARG(buffer_str(&problem)));
     if (status == CSGI_ENOMEM && !problem.len) log_error("no memory to load the plugins");

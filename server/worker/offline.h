@@ -15,10 +15,11 @@ typedef struct offline {
 } offline;
 
 /* Loads the named plugin files, or else those of the plugin directory, and makes the route table;
- * nothing has been started. Their server_url is "app:", which leads back to these apps. What is
- * wrong is logged. After CSGI_OK offline_close is owed. CSGI_EFAIL, CSGI_EINVAL, CSGI_ENOMEM. */
+ * nothing has been started. host_flags: CSGI_HOST_*, as every instance is told. Their server_url is
+ * "app:", which leads back to these apps. What is wrong is logged. After CSGI_OK offline_close is
+ * owed. CSGI_EFAIL, CSGI_EINVAL, CSGI_ENOMEM. */
 csgi_status offline_open(offline *self, const server_options *options, char **files,
-                         size_t file_count);
+                         size_t file_count, uint32_t host_flags);
 /* Starts the apps, makes one request, and shuts them down; once. on_response is called as
  * memory_done_fn says, unless the start fails, which is logged. CSGI_EFAIL: the start failed, or
  * the call has not ended and waits for nothing. CSGI_EINVAL: as memory_call_new. */

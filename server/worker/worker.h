@@ -12,6 +12,7 @@ enum {
     EXIT_STUCK = 1,
     EXIT_WOULD_NOT_LOAD = 1,
     EXIT_CALL_FAILED = 1,
+    EXIT_NOT_LISTED = 1,
     EXIT_NOT_MADE = 1,
     EXIT_UNWELL = 1,
     EXIT_USAGE = 2,

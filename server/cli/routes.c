@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT
+ * capricorn routes: prints the route table, for people or as JSON. */
+#include "cli/command.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/escape.h"
+#include "base/str.h"
+#include "worker/offline.h"
+#include "worker/worker.h"
+
+enum { COLUMN_COUNT = 7 };
+
+/* A column is left out when every cell but the title is empty. */
+typedef struct row {
+    csgi_str cells[COLUMN_COUNT];
+} row;
+
+/* Takes --json out of the arguments; the rest is left, in order. */
+static int take_json(int argc, char **argv, bool *asks_json)
+{
+    int left = 0;
+
+    for (int at = 0; at < argc; at++) {
+        if (strcmp(argv[at], "--json") == 0)
+            *asks_json = true;
+        else
+            argv[left++] = argv[at];
+    }
+    return left;
+}
+
+/* ---- for people ---- */
+
+static csgi_str join(const csgi_str *items, size_t count, arena *memory)
+{
+    csgi_str joined = STR("");
+
+    for (size_t i = 0; i < count && joined.ptr; i++)
+        joined =
+            arena_printf(memory, "%.*s%s%.*s", STR_ARG(joined), i ? ", " : "", STR_ARG(items[i]));
+    return joined;
+}
+
+static row row_of(const app_route *it, arena *memory)
+{
+    return (row){ {
+        it->path,
+        it->methods.len ? it->methods : STR("any"),
+        it->host,
+        it->use,
+        it->file,
+        arena_printf(memory, "%" PRIu64, it->generation),
+        join(it->around, it->around_count, memory),
+    } };
+}
+
+/* In characters of UTF-8. */
+static size_t width_of(csgi_str text)
+{
+    size_t width = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        width += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
+    return width;
+}
+
+static void print_row(const row *it, const size_t widths[COLUMN_COUNT])
+{
+    size_t gap = 0;
+
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        if (!widths[i]) continue;
+        if (it->cells[i].len) {
+            printf("%*s%.*s", (int)gap, "", STR_ARG(it->cells[i]));
+            gap = 0;
+        }
+        gap += widths[i] + 2 - width_of(it->cells[i]);
+    }
+    putchar('\n');
+}
+
+static void print_table(const row *rows, size_t count)
+{
+    static const row titles = { {
+        CSGI_STR("PATH"),
+        CSGI_STR("METHODS"),
+        CSGI_STR("HOST"),
+        CSGI_STR("APP"),
+        CSGI_STR("PLUGIN"),
+        CSGI_STR("GENERATION"),
+        CSGI_STR("MIDDLEWARE"),
+    } };
+    size_t widths[COLUMN_COUNT] = { 0 };
+
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < COLUMN_COUNT; k++) {
+            size_t width = width_of(rows[i].cells[k]);
+
+            if (width > widths[k]) widths[k] = width;
+        }
+    }
+    for (size_t k = 0; k < COLUMN_COUNT; k++) {
+        size_t width = width_of(titles.cells[k]);
+
+        if (widths[k] && width > widths[k]) widths[k] = width;
+    }
+    print_row(&titles, widths);
+    for (size_t i = 0; i < count; i++)
+        print_row(&rows[i], widths);
+}
+
+static csgi_status print_for_people(const app_set *apps, arena *memory)
+{
+    size_t count = app_set_route_count(apps);
+    row *rows = arena_alloc(memory, count * sizeof *rows + 1, _Alignof(row));
+
+    if (!rows) return CSGI_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        app_route it;
+
+        if (app_set_get_route(apps, i, memory, &it) != CSGI_OK) return CSGI_ENOMEM;
+        rows[i] = row_of(&it, memory);
+    }
+    if (count)
+        print_table(rows, count);
+    else
+        puts("There is no route.");
+    return CSGI_OK;
+}
+
+/* ---- as JSON ---- */
+
+static void print_string(csgi_str text)
+{
+    putchar('"');
+    for (size_t at = 0; at < text.len;) {
+        char piece[512];
+        /* A slice never ends inside a character. */
+        size_t len = 0;
+
+        while (len < 64 && at + len < text.len) {
+            size_t sequence = str_utf8_sequence(str_slice(text, at + len, SIZE_MAX));
+
+            len += sequence ? sequence : 1;
+        }
+        fwrite(piece, 1, escape_json(piece, sizeof piece, str_slice(text, at, len)), stdout);
+        at += len;
+    }
+    putchar('"');
+}
+
+static void print_member(const char *name, csgi_str text)
+{
+    printf("\"%s\": ", name);
+    if (text.len)
+        print_string(text);
+    else
+        fputs("null", stdout);
+    fputs(", ", stdout);
+}
+
+static void print_methods(csgi_str methods)
+{
+    fputs("\"methods\": [", stdout);
+    while (methods.len) {
+        size_t comma = str_find_char(methods, ',');
+
+        print_string(str_trim(str_slice(methods, 0, comma)));
+        methods = str_slice(methods, comma + 1, SIZE_MAX);
+        if (methods.len) fputs(", ", stdout);
+    }
+    fputs("], ", stdout);
+}
+
+static csgi_status print_json(const app_set *apps, arena *memory)
+{
+    putchar('[');
+    for (size_t i = 0; i < app_set_route_count(apps); i++) {
+        app_route it;
+
+        if (app_set_get_route(apps, i, memory, &it) != CSGI_OK) return CSGI_ENOMEM;
+        fputs(i ? ",\n {" : "\n {", stdout);
+        print_member("path", it.path);
+        print_methods(it.methods);
+        print_member("host", it.host);
+        print_member("app", it.use);
+        print_member("plugin", it.file);
+        printf("\"generation\": %" PRIu64 ", \"middleware\": [", it.generation);
+        for (size_t k = 0; k < it.around_count; k++) {
+            if (k) fputs(", ", stdout);
+            print_string(it.around[k]);
+        }
+        fputs("]}", stdout);
+    }
+    puts("\n]");
+    return CSGI_OK;
+}
+
+static int list(const server_options *options, char **files, size_t file_count, bool asks_json)
+{
+    offline apart;
+    arena memory;
+    csgi_status status = offline_open(&apart, options, files, file_count, CSGI_HOST_PROBE);
+
+    if (status != CSGI_OK) return EXIT_NOT_LISTED;
+    arena_init(&memory, NULL, 0);
+    status = asks_json ? print_json(apart.apps, &memory) : print_for_people(apart.apps, &memory);
+    if (status != CSGI_OK) fputs("capricorn routes: no memory\n", stderr);
+    arena_reset(&memory);
+    offline_close(&apart);
+    return status == CSGI_OK ? EXIT_SERVED : EXIT_NOT_LISTED;
+}
+
+static int run(int argc, char **argv)
+{
+    server_options options;
+    bool asks_json = false;
+    int file_count, exit_status;
+
+    argc = take_json(argc, argv, &asks_json);
+    if (!read_options(&routes_command, argc, argv, &options, &file_count, &exit_status))
+        return exit_status;
+    if (options_source(&options, "log-level") == OPTION_BY_DEFAULT) options.log_level = LOG_WARNING;
+    log_init((log_level)options.log_level, LOG_PLAIN);
+    return list(&options, argv, (size_t)file_count, asks_json);
+}
+
+const command routes_command = {
+    .name = "routes",
+    .summary = "print the route table",
+    .synopsis = "[OPTION ...] [FILE.so ...]",
+    .about =
+        "Loads the named plugins, or all in the plugin directory, and prints where \"capricorn "
+        "run\" would serve what: path, methods, host, endpoint, plugin file and middleware, the "
+        "outermost first. No start-up is run. What all routes leave empty is left out.\n"
+        "\n"
+        "  --json   print an array of objects instead\n"
+        "\n"
+        "Exit status: 0 printed, 1 something does not load, 2 wrong usage.",
+    .uses = OPTION_OF_ROUTES,
+    .run = run,
+};
