@@ -278,7 +278,7 @@ const option_entry option_table[] = {
       .help = "name the endpoint that holds the loop for longer; 0: never" },
     { .name = "env-file",
       .group = OPTIONS_PROCESS,
-      .also = OPTION_OF_CHECK | OPTION_OF_ROUTES | OPTION_OF_CALL,
+      .also = OPTION_OF_CHECK | OPTION_OF_ROUTES | OPTION_OF_CALL | OPTION_OF_HEALTH,
       .is_not_in_file = true,
       .kind = OPTION_PATH,
       FIELD(env_file),
