@@ -36,6 +36,12 @@ PEERS = {
         "capricorn": peers.OURS, "nginx": peers.NGINX,
         "FastAPI, shared httpx client": peers.FASTAPI,
     },
+    # With 256 clients, and an upstream that takes 50 ms: how long does one wait among many?
+    "delayed": {
+        "capricorn": peers.OURS, "nginx": peers.NGINX,
+        "FastAPI, shared httpx client": peers.FASTAPI,
+        "Flask, requests, 4 workers": peers.FLASK,
+    },
     "startup": {
         "capricorn": peers.OURS, "nginx": peers.NGINX, "Uvicorn, bare ASGI": peers.ASGI,
         "FastAPI on Uvicorn": peers.FASTAPI, "Flask on gunicorn, 4 workers": peers.FLASK,
@@ -44,13 +50,13 @@ PEERS = {
 
 
 class Bench:
-    """What is asked for, what was found, and what is missing."""
+    """What is asked for, and what is missing."""
 
-    def __init__(self, asked, source):
-        self.asked, self.source = asked, source
+    def __init__(self, asked):
+        self.asked = asked
         self.missing = {}
 
-    def rounds(self, kind, measure):
+    def rounds(self, kind, source, measure):
         """{name: a sample for each round}, each server in turn."""
         found = {name: [] for name in PEERS[kind]
                  if not self.asked.peers or any(word in name for word in self.asked.peers)}
@@ -60,17 +66,30 @@ class Bench:
                     continue
                 try:
                     with Running(PEERS[kind][name],
-                                 f"http://127.0.0.1:{self.source.port}") as running:
+                                 f"http://127.0.0.1:{source.port}") as running:
                         samples.append(measure(running))
                 except Missing as how:
                     self.missing[name] = str(how)
             print(f"{kind}: round {number + 1} of {self.asked.rounds}", file=sys.stderr)
         return {name: samples for name, samples in found.items() if samples}
 
-    def load(self, kind):
+    def load(self, kind, connections=64, delay_ms=0, longer=1):
         path = peers.PLAIN if kind == "plain" else peers.WEATHER
-        return self.rounds(kind, lambda running: load(running, path, self.asked.seconds,
-                                                      self.asked.warm_up))
+
+        def measure(running):
+            return load(running, path, connections, self.asked.seconds * longer,
+                        self.asked.warm_up * longer)
+        with upstream(delay_ms) as source:
+            return self.rounds(kind, source, measure)
+
+    def plain(self):
+        return self.load("plain")
+
+    def weather(self):
+        return self.load("weather")
+
+    def delayed(self):
+        return self.load("delayed", 256, 50, 2)  # with some an answer takes seconds
 
     def latency(self):
         def measure(running):
@@ -78,7 +97,8 @@ class Bench:
             plain = one_client_ms(running.port, peers.PLAIN, self.asked.requests)
             weather = one_client_ms(running.port, peers.WEATHER, self.asked.requests)
             return {"plain_ms": plain, "weather_ms": weather, "added_ms": weather - plain}
-        return self.rounds("latency", measure)
+        with upstream() as source:
+            return self.rounds("latency", source, measure)
 
     def startup(self):
         found = {}
@@ -102,6 +122,7 @@ def arguments():
     options.add_argument("--only", nargs="+", choices=PEERS, default=list(PEERS))
     options.add_argument("--peers", nargs="+", help="those with one of these words in their name")
     options.add_argument("--json", default=str(BUILD / "bench.json"), help="where to write all of it")
+    options.add_argument("--document", help="put the tables into this document as well")
     asked = options.parse_args()
     if asked.quick:
         asked.rounds, asked.seconds, asked.warm_up = 1, 1, 1
@@ -116,34 +137,35 @@ def main():
     found = {"when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "command": sys.argv[1:],
              "machine": report.machine(), "versions": peers.versions(),
              "processors": {"server": SERVER_CPU, "load": LOAD_CPU}}
-    with upstream() as source:
-        bench = Bench(asked, source)
-        for kind in asked.only:
-            found[kind] = bench.load(kind) if kind in ("plain", "weather") else \
-                getattr(bench, kind)()
+    bench = Bench(asked)
+    for kind in asked.only:
+        found[kind] = getattr(bench, kind)()
     found["missing"] = bench.missing
     with open(asked.json, "w", encoding="utf-8") as file:
         json.dump(found, file, indent=1)
-    print_all(found, asked.json)
+    made = blocks(found)
+    print("\n\n".join(made.values()))
+    for name, how in bench.missing.items():
+        print(f"\n{name}: left out, it is not installed: {how}")
+    print(f"\nall of it: {asked.json}")
+    if asked.document:
+        report.write_into(asked.document, made)
     return 0
 
 
-def print_all(found, path):
-    print("; ".join(f"{name} {value}" for name, value in found["machine"].items()))
-    print("; ".join(f"{name}: {value}" for name, value in found["versions"].items()))
-    for kind, show in (("plain", report.load_table), ("weather", report.load_table)):
+def blocks(found):
+    """The tables of what was measured."""
+    made = {"machine": report.surroundings(found)}
+    for kind, title in (("plain", f"GET {peers.PLAIN}"), ("weather", f"GET {peers.WEATHER}"),
+                        ("delayed", "the same, upstream 50 ms, 256 clients")):
         if found.get(kind):
-            print(f"\n{show(f'GET {getattr(peers, kind.upper())}', found[kind])}")
+            made[kind] = report.load_table(title, found[kind])
     if found.get("latency"):
-        print(f"\n{report.latency_table(found['latency'])}")
+        made["latency"] = report.latency_table(found["latency"])
     if found.get("startup"):
-        print(f"\n{report.startup_table(found['startup'])}")
+        made["startup"] = report.startup_table(found["startup"])
     budgets = report.budget_table(found)
-    if budgets:
-        print(f"\n{budgets}")
-    for name, how in found["missing"].items():
-        print(f"\n{name}: left out, it is not installed: {how}")
-    print(f"\nall of it: {path}")
+    return {**made, "budgets": budgets} if budgets else made
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from peers import OURS, OURS_LOGGING, OURS_WEB, PLAIN, WEATHER, Running
 from processes import stop_on_signals, upstream
+from report import table, write_into
 
 WARM_UP = 500
 CASES = {"plain": (OURS, PLAIN), "plain_web": (OURS_WEB, PLAIN), "logged": (OURS_LOGGING, PLAIN),
@@ -73,6 +74,7 @@ def main():
     options.add_argument("--requests", type=int, default=2000)
     options.add_argument("--functions", type=int, default=0, help="show the dearest so many")
     options.add_argument("--json", action="store_true")
+    options.add_argument("--document", help="put the table into this document as well")
     options.add_argument("cases", nargs="*", default=list(CASES))
     asked = options.parse_args()
     if not shutil.which("valgrind"):
@@ -88,6 +90,9 @@ def main():
             print(f"  {own:7.0f}  {name}")
     if asked.json:
         print(json.dumps(found))
+    if asked.document:
+        rows = [(case, f"{number:,.0f}") for case, number in found.items()]
+        write_into(asked.document, {"instructions": table(("instructions", "a request"), rows)})
     return 0
 
 

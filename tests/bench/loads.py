@@ -10,15 +10,13 @@ from pathlib import Path
 from peers import need
 from processes import BUILD, LOAD_CPU, PRIORITY, prefix
 
-CONNECTIONS = 64
 
-
-def run_wrk(port, path, seconds):
+def run_wrk(port, path, connections, seconds):
     """wrk's report, on the load's processor; it ends after so many seconds."""
     program = need("wrk", "wrk")
     script = Path(__file__).with_name("wrk_report.lua")
     told = subprocess.run(
-        [*prefix(LOAD_CPU, PRIORITY), program, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s",
+        [*prefix(LOAD_CPU, PRIORITY), program, "-t1", f"-c{connections}", f"-d{seconds}s",
          "--timeout", "10s", "-s", script, f"http://127.0.0.1:{port}{path}"],
         capture_output=True, text=True, timeout=seconds + 60)
     found = re.search(r"^REPORT (.*)$", told.stdout, re.M)
@@ -27,12 +25,12 @@ def run_wrk(port, path, seconds):
     return json.loads(found.group(1))
 
 
-def load(running, path, seconds, warm_up):
+def load(running, path, connections, seconds, warm_up):
     """One round: requests a second, the server's processor time for each, and latencies."""
     if warm_up:
-        run_wrk(running.port, path, warm_up)
+        run_wrk(running.port, path, connections, warm_up)
     before = running.server.cpu_seconds()
-    found = run_wrk(running.port, path, seconds)
+    found = run_wrk(running.port, path, connections, seconds)
     cpu = running.server.cpu_seconds() - before
     return {"requests_per_s": found["requests"] / found["seconds"],
             "cpu_us": cpu * 1e6 / max(found["requests"], 1), "p50_ms": found["p50_us"] / 1000,

@@ -136,6 +136,7 @@ def main():
     options.add_argument("--tasks", type=int, default=100_000, help="spawned, and suspended")
     options.add_argument("--peers", nargs="+", help="those with one of these words in their name")
     options.add_argument("--json", default=str(BUILD / "bench-memory.json"))
+    options.add_argument("--document", help="put the tables into this document as well")
     asked = options.parse_args()
     if asked.quick:
         asked.connections, asked.tasks = 500, 10_000
@@ -146,12 +147,16 @@ def main():
               "versions": peers.versions(), "memory": found, "missing": missing}
     with open(asked.json, "w", encoding="utf-8") as file:
         json.dump(result, file, indent=1)
-    print(report.memory_table(found))
-    print(f"\n{report.budget_table(result)}\n")
+    tasks = subprocess.run([BUILD / "bench/bench_tasks", str(asked.tasks)], capture_output=True,
+                           text=True, check=True).stdout
+    made = {"memory": report.memory_table(found), "memory-budgets": report.budget_table(result),
+            "tasks": f"```\n{tasks}```"}
+    print("\n\n".join(made.values()))
     for name, how in missing.items():
-        print(f"{name}: left out, it is not installed: {how}")
-    sys.stdout.flush()
-    return subprocess.run([BUILD / "bench/bench_tasks", str(asked.tasks)]).returncode
+        print(f"\n{name}: left out, it is not installed: {how}")
+    if asked.document:
+        report.write_into(asked.document, made)
+    return 0
 
 
 if __name__ == "__main__":

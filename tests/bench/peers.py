@@ -4,6 +4,7 @@ peers/ and plugins/: GET / is thirteen bytes, GET /weather?city=London asks the 
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -130,7 +131,7 @@ def versions():
     commands = {"capricorn": [BUILD / "capricorn", "--version"],
                 "nginx": ["nginx", "-v"], "uvicorn": [PYTHON, "-m", "uvicorn", "--version"],
                 "gunicorn": [PYTHON, "-m", "gunicorn", "--version"],
-                "wrk": ["sh", "-c", "wrk -v | head -1"], "gcc": ["sh", "-c", "gcc --version | head -1"],
+                "wrk": ["sh", "-c", "wrk -v || true"], "gcc": ["gcc", "-dumpfullversion"],
                 "python": [PYTHON, "--version"]}
     modules = "fastapi starlette httpx flask requests uvloop httptools"
     for name in modules.split():
@@ -141,8 +142,8 @@ def versions():
         try:
             run = subprocess.run([str(part) for part in command], capture_output=True, text=True,
                                  timeout=20, env={**os.environ, "PATH": PATH})
-            text = (run.stdout + run.stderr).strip().splitlines()
-            found[name] = text[0] if run.returncode == 0 and text else "not installed"
+            number = re.search(r"\d+(\.\d+)+", run.stdout + run.stderr)
+            found[name] = number.group(0) if run.returncode == 0 and number else "not installed"
         except OSError:
             found[name] = "not installed"
     return found

@@ -117,10 +117,31 @@ def budget_table(report):
     return table(("budget", "measured", "budget", "stretch"), rows) if rows else ""
 
 
+def write_into(path, blocks):
+    """Puts each text between its marks in the document: the figures there are those measured."""
+    text = Path(path).read_text(encoding="utf-8")
+    for name, block in blocks.items():
+        pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
+        text, count = re.subn(pattern, lambda found, block=block: f"{found[1]}\n{block}\n\n{found[2]}",
+                              text, flags=re.S)
+        if count != 1:
+            raise RuntimeError(f"{path} has no place for {name}")
+    Path(path).write_text(text, encoding="utf-8")
+
+
+def surroundings(report):
+    """The machine and what is installed, as a list."""
+    lines = [f"measured on {report['when']} UTC"]
+    lines += [f"{name.replace('_', ' ')}: {value}" for name, value in report["machine"].items()]
+    lines.append("; ".join(f"{name} {value}" for name, value in report["versions"].items()))
+    return "\n".join(f"- {line}" for line in lines)
+
+
 def machine():
     cpu = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
     memory = re.search(r"^MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text(), re.M)
     system = re.search(r'^PRETTY_NAME="(.*)"$', Path("/etc/os-release").read_text(), re.M)
     return {"processors": f"{os.cpu_count()} x {cpu.group(1) if cpu else platform.machine()}",
-            "memory_gib": round(int(memory.group(1)) / 2**20, 1), "kernel": platform.release(),
-            "system": system.group(1) if system else "", "load_average": os.getloadavg()[0]}
+            "memory": f"{int(memory.group(1)) >> 20} GiB", "kernel": platform.release().split("-")[0],
+            "system": system.group(1) if system else "",
+            "load_before": f"{os.getloadavg()[0]:.2f}"}

@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 from processes import BUILD, LOAD_CPU, SERVER_CPU, Started, free_port, number, raise_file_limit, read
+from report import write_into
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "harness"))
 
@@ -116,11 +117,26 @@ def at_the_server(server, each, seconds):
     return taken, needs, told, all_ended
 
 
+def describe(phases, count):
+    """Each phase of each round, and the ratios."""
+    lines = [f"{name}{f', {count} of it' if 'crowd' in name else ''}: {len(taken)} requests, "
+             f"p50 {percentile(taken, .5):.3f} ms, p99 {percentile(taken, .99):.3f} ms, "
+             f"p99.9 {percentile(taken, .999):.3f} ms, max {taken[-1]:.3f} ms"
+             for name, rounds in phases.items() for taken in rounds]
+    p99 = {name: [percentile(taken, .99) for taken in rounds] for name, rounds in phases.items()}
+    for base in ("quiet", "crowd at a sink"):
+        ratios = sorted(a / b for a, b in zip(p99["crowd at the server"], p99[base]))
+        lines.append(f"p99 with the crowd, against {base}: {statistics.median(ratios):.2f} "
+                     f"({ratios[0]:.2f} to {ratios[-1]:.2f})")
+    return "\n".join(lines)
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--connections", type=int, default=5000)
     options.add_argument("--seconds", type=float, default=10, help="of each phase")
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--document", help="put what was found into this document as well")
     asked = options.parse_args()
     each = -(-asked.connections // KINDS)
     raise_file_limit()
@@ -136,17 +152,11 @@ def main():
             taken, needs, told, all_ended = at_the_server(server, each, asked.seconds)
             phases["crowd at the server"].append(taken)
             good = good and all_ended
-        print(f"last round: {needs}\n{told}memory at most: {server.memory_kib('VmHWM') >> 10} MiB")
-    for name, rounds in phases.items():
-        for taken in rounds:
-            print(f"{name}, {KINDS * each if 'crowd' in name else 0} slow: {len(taken)} requests, "
-                  f"p50 {percentile(taken, .5):.3f} ms, p99 {percentile(taken, .99):.3f} ms, "
-                  f"p99.9 {percentile(taken, .999):.3f} ms, max {taken[-1]:.3f} ms")
-    p99 = {name: [percentile(taken, .99) for taken in rounds] for name, rounds in phases.items()}
-    for base in ("quiet", "crowd at a sink"):
-        ratios = sorted(a / b for a, b in zip(p99["crowd at the server"], p99[base]))
-        print(f"p99 with the crowd, against {base}: {statistics.median(ratios):.2f} "
-              f"({ratios[0]:.2f} to {ratios[-1]:.2f})")
+        peak = server.memory_kib("VmHWM") >> 10
+    made = describe(phases, KINDS * each) + f"\n\nlast round: {needs}; {peak} MiB at most\n{told}"
+    print(made)
+    if asked.document:
+        write_into(asked.document, {"slow-clients": f"```\n{made}```"})
     return 0 if good else 1
 
 
