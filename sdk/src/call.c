@@ -113,7 +113,11 @@ void csgi_web_author_error(csgi_call *call, const char *format, ...)
 
 void csgi_web_text_error(csgi_call *call, const csgi_web_text *text, const char *what)
 {
-    if (text->status == CSGI_EINVAL)
+    if (text->status == CSGI_EINVAL && text->source)
+        csgi_web_author_error(call, "%s of %s is not JSON: %s, at byte %zu of the template %s",
+                              what, csgi_web_route_name(call), text->why, text->offset,
+                              text->source);
+    else if (text->status == CSGI_EINVAL)
         csgi_web_author_error(call, "%s of %s: %s", what, csgi_web_route_name(call), text->why);
     else if (text->status != CSGI_OK)
         csgi_web_break(call, text->status);

@@ -15,20 +15,6 @@ static int can_reply(csgi_call *call)
     return call->own->failure == CSGI_OK;
 }
 
-/* In development a reply is checked, for a template may have made anything. */
-static int reply_is_json(csgi_call *call, const char *bytes, size_t length)
-{
-    const char *why;
-    size_t offset;
-
-    if (!(call->host->flags & CSGI_HOST_DEV)) return 1;
-    why = csgi_web_json_check(bytes, length, &offset);
-    if (!why) return 1;
-    csgi_web_author_error(call, "%s replies what is not JSON: %s at byte %zu of %s",
-                          csgi_web_route_name(call), why, offset, bytes);
-    return 0;
-}
-
 /* One that csgi_reply_header was given. */
 struct csgi_web_header {
     csgi_field field;
@@ -120,9 +106,10 @@ csgi_status csgi_reply_json(csgi_call *call, int status, const char *json_templa
     va_start(arguments.list, json_template);
     csgi_web_text_json(reply, json_template, &arguments);
     va_end(arguments.list);
+    csgi_web_text_json_end(reply);
     bytes = csgi_web_text_end(reply);
     csgi_web_text_error(call, reply, "the reply");
-    if (!bytes || !reply_is_json(call, bytes, reply->length)) return call->own->failure;
+    if (!bytes) return call->own->failure;
     return csgi_web_reply(call, status, "application/json", (csgi_str){ bytes, reply->length });
 }
 

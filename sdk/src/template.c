@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json.h"
+
 /* One conversion's argument: kind is its letter, with 'u' and 'd' for all widths. */
 typedef struct argument {
     char kind;
@@ -100,10 +102,15 @@ static void add_plain(csgi_web_text *self, const argument *value)
 
 /* ---- JSON ---- */
 
-static void before_value(csgi_web_text *self)
+/* May this token come now? 0: the template is refused. */
+static int take_token(csgi_web_text *self, char token)
 {
-    if (self->after_value) csgi_web_text_add(self, ",", 1);
-    self->after_value = 0;
+    int comma;
+    const char *wrong = csgi_web_grammar_take(&self->grammar, token, &comma);
+
+    if (wrong) text_refuse(self, wrong);
+    if (!wrong && comma) csgi_web_text_add(self, ",", 1);
+    return !wrong;
 }
 
 /* A JSON string without its quotes. */
@@ -125,9 +132,10 @@ static const char *add_conversion(csgi_web_text *self, const char *at, csgi_web_
 
     at = read_argument(at, from, &value);
     if (!at) {
-        text_refuse(self, "the template has a conversion that is none of %s, %d, %u, %g, %i");
+        text_refuse(self, "a conversion is none of %s, %d, %u, %g, %i");
         return NULL;
     }
+    if (!inside && !take_token(self, value.kind == 's' && value.string ? 's' : 'v')) return NULL;
     if (value.kind != 's') {
         add_plain(self, &value);
         return at;
@@ -146,70 +154,81 @@ static const char *add_conversion(csgi_web_text *self, const char *at, csgi_web_
     return at;
 }
 
+/* What a backslash begins, as JSON has it. 0: it is no escape. */
+static size_t escape_length(const char *at)
+{
+    if (at[1] != 'u') return at[1] && strchr("\"\\/bfnrt", at[1]) ? 2 : 0;
+    return strspn(at + 2, "0123456789abcdefABCDEF") >= 4 ? 6 : 0;
+}
+
+/* One step through a quoted string, behind what can be added as it is; NULL: it is refused. */
+static const char *add_special(csgi_web_text *self, const char *at, csgi_web_arguments *from)
+{
+    size_t length;
+
+    if (*at == '%' && at[1] != '%') return add_conversion(self, at + 1, from, 1);
+    if (*at == '%' || at[1] == '\'') {
+        add_inside(self, at + 1, 1);
+        return at + 2;
+    }
+    length = escape_length(at);
+    if (!length) {
+        text_refuse(self, "a string has a \"\\\" that begins no escape");
+        return NULL;
+    }
+    csgi_web_text_add(self, at, length);
+    return at + length;
+}
+
 /* A quoted string of the template: either quote will do. */
 static const char *add_literal_string(csgi_web_text *self, const char *at, csgi_web_arguments *from)
 {
-    char quote = *at++;
-    const char *start = at;
+    char stops[] = { *at, '\\', '%', '\0' };
+    size_t length;
 
     csgi_web_text_add(self, "\"", 1);
-    while (*start != quote) {
-        for (at = start; *at && *at != quote && *at != '\\' && *at != '%'; at++)
-            continue;
-        add_inside(self, start, (size_t)(at - start));
-        start = at;
+    at++;
+    for (;;) {
+        length = strcspn(at, stops);
+        if (length) add_inside(self, at, length);
+        at += length;
+        if (*at == stops[0]) break;
         if (*at == '\0') {
-            text_refuse(self, "the template has a string that does not end");
+            text_refuse(self, "a string does not end");
             return NULL;
         }
-        if (*at == quote) break;
-        if (*at == '\\' && at[1] && at[1] != '\'') { /* an escape of JSON's own */
-            csgi_web_text_add(self, at, 2);
-            start = at + 2;
-            continue;
-        }
-        if (*at == '\\' || at[1] == '%') {
-            start = at + 1;
-            if (*start) add_inside(self, start++, 1);
-            continue;
-        }
-        start = add_conversion(self, at + 1, from, 1);
-        if (!start) return NULL;
+        at = add_special(self, at, from);
+        if (!at) return NULL;
     }
     csgi_web_text_add(self, "\"", 1);
-    return start + 1;
+    return at + 1;
+}
+
+/* A number, true, false or null. */
+static const char *add_word(csgi_web_text *self, const char *at)
+{
+    size_t offset, length = strspn(at, "abcdefghijklmnopqrstuvwxyzE0123456789+-.");
+
+    if (!length || csgi_web_json_check(at, length, &offset)) {
+        text_refuse(self, "this is no value (a string needs quotes)");
+        return NULL;
+    }
+    if (!take_token(self, 'v')) return NULL;
+    csgi_web_text_add(self, at, length);
+    return at + length;
 }
 
 /* One step through a template; NULL: it is refused. */
 static const char *add_token(csgi_web_text *self, const char *at, csgi_web_arguments *from)
 {
-    size_t length;
-
-    if (*at == ',' || *at == ':') {
-        self->after_value = 0;
+    if (strchr("{}[],:", *at)) {
+        if (!take_token(self, *at)) return NULL;
         csgi_web_text_add(self, at, 1);
         return at + 1;
     }
-    if (*at == '}' || *at == ']') {
-        csgi_web_text_add(self, at, 1);
-        self->after_value = 1;
-        return at + 1;
-    }
-    before_value(self);
-    if (*at == '{' || *at == '[') {
-        csgi_web_text_add(self, at, 1);
-        return at + 1;
-    }
-    self->after_value = 1;
     if (*at == '%') return add_conversion(self, at + 1, from, 0);
-    if (*at == '\'' || *at == '"') return add_literal_string(self, at, from);
-    length = strspn(at, "abcdefghijklmnopqrstuvwxyzE0123456789+-.");
-    if (!length) {
-        text_refuse(self, "the template is not JSON");
-        return NULL;
-    }
-    csgi_web_text_add(self, at, length);
-    return at + length;
+    if (*at != '\'' && *at != '"') return add_word(self, at);
+    return take_token(self, 's') ? add_literal_string(self, at, from) : NULL;
 }
 
 void csgi_web_text_json(csgi_web_text *self, const char *json_template,
@@ -217,12 +236,20 @@ void csgi_web_text_json(csgi_web_text *self, const char *json_template,
 {
     const char *at = json_template;
 
-    while (at && *at) {
-        if (strchr(" \t\r\n", *at))
-            at++;
-        else
-            at = add_token(self, at, arguments);
+    if (self->status != CSGI_OK) return;
+    self->source = json_template;
+    while (self->status == CSGI_OK && *at) {
+        self->offset = (size_t)(at - json_template);
+        at = strchr(" \t\r\n", *at) ? at + 1 : add_token(self, at, arguments);
     }
+    if (self->status == CSGI_OK) self->offset = (size_t)(at - json_template);
+}
+
+void csgi_web_text_json_end(csgi_web_text *self)
+{
+    const char *wrong = csgi_web_grammar_end(&self->grammar);
+
+    if (wrong && self->status == CSGI_OK) text_refuse(self, wrong);
 }
 
 /* ---- URLs ---- */

@@ -8,6 +8,8 @@
 
 #include <csgi/host.h>
 
+#include "grammar.h"
+
 typedef struct csgi_web_text {
     const csgi_host *host;
     csgi_arena *arena;
@@ -15,7 +17,9 @@ typedef struct csgi_web_text {
     size_t length, capacity;
     csgi_status status; /* CSGI_ENOMEM; CSGI_EINVAL: a template or its argument, see why */
     const char *why;    /* of CSGI_EINVAL: a sentence */
-    int after_value;    /* JSON: a value has ended, so the next one needs a comma */
+    const char *source; /* of CSGI_EINVAL: the template, and where in it; NULL: it was none */
+    size_t offset;
+    csgi_web_grammar grammar; /* of the JSON so far */
 } csgi_web_text;
 
 /* Arguments, in a struct so that they can be passed on by pointer on every ABI. */
@@ -36,9 +40,11 @@ const char *csgi_web_text_end(csgi_web_text *self);
 void csgi_web_text_json_string(csgi_web_text *self, const char *bytes, size_t length);
 /* As Python's repr writes it. A value that is not finite is CSGI_EINVAL. */
 void csgi_web_text_json_double(csgi_web_text *self, double value);
-/* The templates of csgi_reply_json and csgi_get_json. */
+/* The templates of csgi_reply_json and csgi_get_json. What the first makes, piece after piece, is
+ * JSON, or CSGI_EINVAL; the last piece is ended by csgi_web_text_json_end. */
 void csgi_web_text_json(csgi_web_text *self, const char *json_template,
                         csgi_web_arguments *arguments);
+void csgi_web_text_json_end(csgi_web_text *self);
 void csgi_web_text_url(csgi_web_text *self, const char *url_template,
                        csgi_web_arguments *arguments);
 

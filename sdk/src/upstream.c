@@ -167,6 +167,7 @@ csgi_json csgi_post_json(csgi_call *call, const char *url, const char *json_temp
     va_start(arguments.list, json_template);
     csgi_web_text_json(&text, json_template, &arguments);
     va_end(arguments.list);
+    csgi_web_text_json_end(&text);
     bytes = csgi_web_text_end(&text);
     csgi_web_text_error(call, &text, "the request");
     return ask(call, "POST", url, &(csgi_str){ bytes, text.length });

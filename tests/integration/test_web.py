@@ -47,6 +47,8 @@ def test_a_reply_header_that_may_not_be_sent_is_a_500_that_names_it(server):
     ("undeclared", r'mistake reads the query parameter "sort", which is not declared; declare it: '
                    r'CSGI_QUERY_STR\("sort"\)'),
     ("fail", "mistake: csgi_fail with the status 200"),
+    ("template", r'the reply of mistake is not JSON: a ":" is missing, at byte 8 of the template '
+                 r"\{'kind' %s\}"),
 ])
 def test_a_mistake_of_the_authors_is_a_500_with_a_line_that_says_what_to_do(server, kind, said):
     since = server.mark()
@@ -57,7 +59,7 @@ def test_a_mistake_of_the_authors_is_a_500_with_a_line_that_says_what_to_do(serv
 @pytest.mark.parametrize("config, said", [
     ('{"level": 10}', r'"level" must be at most 9, but is 10 \(config: .*/web\.json\)'),
     ('{"levle": 1}', r'unknown key "levle".*\(config: .*/web\.json\)'),
-    ("[]", r"web\.json:1:1: found an array"),
+    ("[]", r"web\.json:1:1: found an empty array"),
 ])
 def test_a_wrong_configuration_is_told_with_its_file(config, said):
     server = Server(["web"], configs={"web": config}, start=False).launch()

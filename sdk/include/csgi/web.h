@@ -148,8 +148,9 @@ void csgi_set_state(csgi_call *call, void *state);
  *   %d   an int; %u, %ld, %lu, %lld, %llu, %zu, %jd, and PRId64 as well
  *   %g   a double, in the shortest form that reads back the same, as 21.5 or 14.0; not NaN
  *   %i   an int, as true or false
- * White space is left out, and a comma that is missing between two values is put in.
- * [suspends] */
+ * White space is left out, and a comma that is missing between two values is put in. A template
+ * that does not make JSON fails the call with 500, and the log says where it is wrong. [suspends]
+ */
 csgi_status csgi_reply_json(csgi_call *call, int status, const char *json_template, ...)
     CSGI_PRINTF(3, 4);
 

@@ -48,6 +48,7 @@ static const char *json(const char *json_template, ...)
     va_start(arguments.list, json_template);
     csgi_web_text_json(&text, json_template, &arguments);
     va_end(arguments.list);
+    csgi_web_text_json_end(&text);
     return csgi_web_text_end(&text);
 }
 
@@ -273,6 +274,108 @@ static void text_grows_to_any_length(void **state)
     assert_int_equal(text.status, CSGI_ENOMEM);
 }
 
+static void assert_refused(const char *json_template, const char *why, size_t offset)
+{
+    csgi_web_arguments none; /* the template takes none */
+
+    csgi_web_text_init(&text, &fake_host, &arena);
+    memset(&none, 0, sizeof(none));
+    csgi_web_text_json(&text, json_template, &none);
+    csgi_web_text_json_end(&text);
+    assert_int_equal(text.status, CSGI_EINVAL);
+    assert_string_equal(text.why, why);
+    assert_string_equal(text.source, json_template);
+    assert_int_equal(text.offset, offset);
+}
+
+static void a_template_that_is_not_json_is_refused_at_its_place(void **state)
+{
+    const char *volatile none = NULL; /* or compilers would see it */
+
+    (void)state;
+    assert_refused("", "a value is missing", 0);
+    assert_refused("{'a'}", "a \":\" is missing", 4);
+    assert_refused("{'a' 'b'}", "a \":\" is missing", 5);
+    assert_refused("{'a': }", "a value is missing", 6);
+    assert_refused("{'a': 1,}", "a member's name is missing", 8);
+    assert_refused("[1, ]", "a value is missing", 4);
+    assert_refused("[,1]", "a \",\" does not belong here", 1);
+    assert_refused("[1:2]", "a \":\" does not belong here", 2);
+    assert_refused("{1: 2}", "a member's name must be a string", 1);
+    assert_refused("[1}", "a \"}\" has no \"{\" before it", 2);
+    assert_refused("{'a': 1]", "a \"]\" has no \"[\" before it", 7);
+    assert_refused("]", "a \"]\" has no \"[\" before it", 0);
+    assert_refused("{'a': [1", "a \"]\" is missing", 8);
+    assert_refused("{'a': 1", "a \"}\" is missing", 7);
+    assert_refused("1 2", "there is more after the value", 2);
+    assert_refused("[tru]", "this is no value (a string needs quotes)", 1);
+    assert_refused("[01]", "this is no value (a string needs quotes)", 1);
+    assert_refused("[A]", "this is no value (a string needs quotes)", 1);
+    assert_refused("['a", "a string does not end", 1);
+    assert_refused("['\\q']", "a string has a \"\\\" that begins no escape", 1);
+    assert_refused("['\\u12g4']", "a string has a \"\\\" that begins no escape", 1);
+    assert_refused("['\\", "a string has a \"\\\" that begins no escape", 1);
+    assert_null(json("[%p]", (void *)&text));
+    assert_string_equal(text.why, "a conversion is none of %s, %d, %u, %g, %i");
+    assert_null(json("{%d: 1}", 1));
+    assert_null(json("{%s: 1}", none));
+    assert_string_equal(json("{%s: 1 'b\\'\\u00e3\\n%%': [] 'c': {}}", "a"),
+                        "{\"a\":1,\"b'\\u00e3\\n%\":[],\"c\":{}}");
+}
+
+static void templates_are_nested_64_deep_and_no_deeper(void **state)
+{
+    char deep[2 * 65 + 1] = "";
+
+    (void)state;
+    memset(deep, '[', 64);
+    memset(deep + 64, ']', 64);
+    deep[128] = '\0';
+    assert_refused("[", "a \"]\" is missing", 1);
+    assert_string_equal(json("%s", ""), "\"\"");
+    csgi_web_text_init(&text, &fake_host, &arena);
+    csgi_web_text_json(&text, deep, &(csgi_web_arguments){ 0 });
+    csgi_web_text_json_end(&text);
+    assert_int_equal(text.status, CSGI_OK);
+    memset(deep, '[', 65);
+    memset(deep + 65, ']', 65);
+    assert_refused(deep, "it is nested too deep", 64);
+}
+
+/* Every text of up to five tokens: what is made is JSON, and what is JSON is made as it is. */
+static void what_a_template_makes_is_json_and_all_of_json_can_be_made(void **state)
+{
+    static const char *const tokens[] = { "{", "}", "[", "]", ",", ":", "\"\"", "1" };
+    char sequence[32], spaced[32];
+    size_t offset, number, digits, accepted = 0;
+
+    (void)state;
+    for (number = 1; number < (size_t)1 << 18; number++) {
+        size_t length = 0, spaced_length = 0;
+
+        for (digits = number; digits > 1; digits >>= 3) { /* the highest digit only ends it */
+            const char *token = tokens[digits & 7];
+
+            length += (size_t)snprintf(sequence + length, 8, "%s", token);
+            spaced_length += (size_t)snprintf(spaced + spaced_length, 8, "%s ", token);
+        }
+        csgi_web_text_init(&text, &fake_host, &arena);
+        csgi_web_text_json(&text, spaced, &(csgi_web_arguments){ 0 });
+        csgi_web_text_json_end(&text);
+        if (text.status == CSGI_OK) {
+            accepted++;
+            assert_null(csgi_web_json_check(text.bytes, text.length, &offset));
+        }
+        if (strstr(sequence, "11")) continue; /* one number, not two */
+        if (csgi_web_json_check(sequence, length, &offset) == NULL) {
+            assert_int_equal(text.status, CSGI_OK);
+            assert_string_equal(csgi_web_text_end(&text), sequence);
+        }
+        end(NULL);
+    }
+    assert_true(accepted > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +392,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_url_has_its_base_as_it_is_and_the_rest_encoded, begin,
                                         end),
         cmocka_unit_test_setup_teardown(text_grows_to_any_length, begin, end),
+        cmocka_unit_test_setup_teardown(a_template_that_is_not_json_is_refused_at_its_place, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(templates_are_nested_64_deep_and_no_deeper, begin, end),
+        cmocka_unit_test_setup_teardown(what_a_template_makes_is_json_and_all_of_json_can_be_made,
+                                        begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

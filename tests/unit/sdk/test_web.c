@@ -319,9 +319,11 @@ static void the_authors_mistakes_are_a_500_and_a_line_in_the_log(void **state)
                         "act reads the header \"age\", which is not declared; declare "
                         "it: CSGI_HEADER_INT(\"age\")\n");
     assert_answer("act", "how=not+json", NULL, 500, hidden);
-    assert_non_null(strstr(fake_log_text, "act replies what is not JSON: a \":\" is missing"));
+    assert_string_equal(fake_log_text,
+                        "the reply of act is not JSON: a \":\" is missing, at byte 4 of "
+                        "the template {'a'}\n");
     assert_answer("act", "how=bytes", NULL, 500, hidden);
-    assert_non_null(strstr(fake_log_text, "the reply of act: a string is not UTF-8"));
+    assert_non_null(strstr(fake_log_text, "the reply of act is not JSON: a string is not UTF-8"));
     assert_answer("act", "how=fail+after+reply", NULL, 200, "1");
     assert_string_equal(fake_log_text, "act failed after its reply: too late\n");
     assert_answer("act", "how=reply+twice", NULL, 200, "1");
