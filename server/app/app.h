@@ -8,6 +8,7 @@
 #include "exchange/exchange.h"
 #include "plugin/plugin.h"
 #include "router/router.h"
+#include "router/routes_file.h"
 
 typedef struct app_set app_set;   /* all that serves: instances and the table, of one worker */
 typedef struct instance instance; /* one app: a plugin with a configuration */
@@ -48,6 +49,13 @@ typedef struct app_route {
 size_t app_set_route_count(const app_set *self); /* in the table now */
 /* The texts that are made for it are in the arena. CSGI_ENOMEM. */
 csgi_status app_set_get_route(const app_set *self, size_t index, arena *memory, app_route *out);
+
+/* Makes the table from a routes file, and with it, if the file says so, the default routes of the
+ * apps that are named as their plugins. Every app that the file uses is in the set, or the caller
+ * has complained of it. What is wrong is written to *problem, a line for each mistake, all at once,
+ * and the table is as it was; apps that no route leads to are warned of. CSGI_EINVAL, CSGI_ENOMEM.
+ */
+csgi_status app_set_route_file(app_set *self, const routes_file *file, buffer *problem);
 
 /* Starts the lifespan of every instance; on_done on the loop when all have answered, failed or run
  * out of time. The status is CSGI_OK or CSGI_EFAIL, each failure logged by name. */

@@ -7,6 +7,7 @@
 #include "app/event.h"
 #include "app/http_call.h"
 #include "app/instance.h"
+#include "app/table.h"
 #include "base/str.h"
 #include "log/log.h"
 
@@ -46,8 +47,7 @@ csgi_status app_set_new(loop *runner, client *outbound, const app_options *optio
     list_init(&self->calls);
     timer_init(&self->settled, on_settled);
     self->options.server_url = arena_copy_str(&self->memory, options->server_url);
-    self->routes = router_new();
-    if (!self->options.server_url.ptr || !self->routes) {
+    if (!self->options.server_url.ptr) {
         app_set_free(self);
         return CSGI_ENOMEM;
     }
@@ -121,7 +121,7 @@ void app_set_free(app_set *self)
     CHECK(self->running == 0);
     timer_stop(self->loop, &self->settled);
     if (!end_instances(self)) return;
-    router_free(self->routes);
+    table_release(self->table);
     arena_reset(&self->memory);
     free(self);
 }

@@ -13,18 +13,14 @@ typedef struct app_endpoint {
     task_label label; /* plugin and endpoint, NUL-terminated */
 } app_endpoint;
 
-/* What a route leads to: an endpoint, and the middleware around it, outermost first. */
-typedef struct app_target {
-    const app_endpoint *endpoint;
-    const app_endpoint **around;
-    size_t around_count;
-} app_target;
+typedef struct app_table app_table;
+typedef struct app_target app_target;
 
 struct app_set {
     loop *loop;
     client *client;
     app_options options; /* zeros replaced by the defaults */
-    arena memory;        /* names and targets; until the set ends */
+    arena memory;        /* names; until the set ends */
     list_node instances; /* in the order of adding */
     list_node calls;     /* of HTTP, newest first */
     size_t running;
@@ -32,7 +28,7 @@ struct app_set {
     bool draining;
     void (*on_idle)(void *arg);
     void *on_idle_arg;
-    router *routes;
+    app_table *table;        /* what is served; NULL before there is one */
     uint64_t full_logged_ms; /* when a 503 was last logged */
 
     /* The start-up or shut-down that is under way. */

@@ -31,7 +31,11 @@ static void on_defer_limit(timer *limit)
 
 void call_init(call *self, app_set *set, const task_label *label, size_t stack_size, arena *memory)
 {
-    *self = (call){ .set = set, .label = label, .stack_size = stack_size, .arena = memory };
+    *self = (call){ .set = set,
+                    .label = label,
+                    .stack_size = stack_size,
+                    .arena = memory,
+                    .deadline_ms = UINT64_MAX };
     timer_init(&self->defer_limit, on_defer_limit);
     list_init(&self->children);
 }
@@ -41,11 +45,21 @@ call *call_of_scope(const csgi_scope *scope)
     return scope && CSGI_HAS(scope, csgi_scope, arena) ? scope->server : NULL;
 }
 
-void call_cancel(call *self)
+static void stop(call *self, void (*stop_task)(task *))
 {
     self->is_cancelled = true;
-    if (self->task) task_cancel(self->task);
-    call_cancel_children(self);
+    if (self->task) stop_task(self->task);
+    call_stop_children(self, stop_task);
+}
+
+void call_cancel(call *self)
+{
+    stop(self, task_cancel);
+}
+
+void call_time_out(call *self)
+{
+    stop(self, task_time_out);
 }
 
 csgi_status call_start_task(call *self, task_fn fn, task_end_fn on_end, void *arg, task **out)

@@ -26,12 +26,13 @@ typedef struct call {
     list_node children; /* spawned tasks that have not ended */
     csgi_task *spare;   /* joined ones, to be used again */
     task_wait *children_waiter;
-    notices *notices;  /* NULL: nobody wants to be told */
-    bool is_http;      /* it is part of an http_call */
-    bool is_returned;  /* the application's function has returned */
-    bool is_shielded;  /* while deferred functions run within their time */
-    bool is_cancelled; /* by the server, not for a disconnect */
-    unsigned depth;    /* in-process calls that led here */
+    notices *notices;     /* NULL: nobody wants to be told */
+    bool is_http;         /* it is part of an http_call */
+    bool is_returned;     /* the application's function has returned */
+    bool is_shielded;     /* while deferred functions run within their time */
+    bool is_cancelled;    /* by the server, not for a disconnect */
+    unsigned depth;       /* in-process calls that led here */
+    uint64_t deadline_ms; /* on loop_now_ms, when it must have ended; UINT64_MAX: no deadline */
 } call;
 
 /* In a task's owner: begins a call with no task. label and memory outlive it. */
@@ -41,6 +42,10 @@ call *call_of_scope(const csgi_scope *scope);
 /* Cancels its tasks. [loop] or task */
 void call_cancel(call *self);
 
+/* Its deadline has passed: its tasks are cancelled, and what they wait for returns CSGI_ETIMEDOUT,
+ * once, before it is CSGI_ECANCELED. [loop] */
+void call_time_out(call *self);
+
 /* csgi_host.defer. */
 csgi_status call_defer(call *self, csgi_fn fn, void *arg);
 /* Runs what was deferred, shielded until the limit has passed. [task] [suspends] */
@@ -48,8 +53,8 @@ void call_run_deferred(call *self);
 
 /* Another task of this call (ext_task.c). CSGI_ENOMEM, CSGI_ELIMIT, CSGI_ESTATE: it is ending. */
 csgi_status call_spawn(call *self, csgi_status (*fn)(void *arg), void *arg, csgi_task **out);
-/* Asks the spawned tasks to end. */
-void call_cancel_children(call *self);
+/* Asks the spawned tasks to end; stop is task_cancel or task_time_out. */
+void call_stop_children(call *self, void (*stop)(task *child));
 /* Marks the application's function as returned; cancels what it spawned, and waits for it. [task]
  * [suspends] */
 void call_end_children(call *self);

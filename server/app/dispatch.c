@@ -3,6 +3,7 @@
 #include "app/app_set.h"
 #include "app/health.h"
 #include "app/http_call.h"
+#include "app/table.h"
 #include "base/str.h"
 
 static void refuse(exchange *request, uint32_t status, const char *detail, csgi_fields headers)
@@ -101,5 +102,8 @@ void app_set_dispatch(app_set *self, exchange *request)
     if (self->options.answers_health && health_has_path(request->raw_path) &&
         health_answer(self, request))
         return;
-    app_set_dispatch_along(self, self->routes, request, 0);
+    if (self->table)
+        app_set_dispatch_along(self, self->table->routes, request, 0);
+    else
+        refuse(request, 404, "Not Found", no_fields);
 }

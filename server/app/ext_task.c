@@ -71,10 +71,10 @@ csgi_status call_spawn(call *self, csgi_task_fn fn, void *arg, csgi_task **out)
     return CSGI_OK;
 }
 
-void call_cancel_children(call *self)
+void call_stop_children(call *self, void (*stop)(task *child))
 {
     LIST_EACH_SAFE (node, &self->children) {
-        task_cancel(CONTAINER_OF(node, csgi_task, node)->task);
+        stop(CONTAINER_OF(node, csgi_task, node)->task);
     }
 }
 
@@ -82,7 +82,7 @@ void call_end_children(call *self)
 {
     self->is_returned = true;
     if (list_is_empty(&self->children)) return;
-    call_cancel_children(self);
+    call_stop_children(self, task_cancel);
     task_shield(self->task);
     task_wait_at(self->set->loop, &self->children_waiter);
     task_unshield(self->task);

@@ -2,6 +2,8 @@
  * Answers to those who ask whether the server is well. */
 #include "app/health.h"
 
+#include "app/table.h"
+
 static bool has_own_route(const router *routes, csgi_str path)
 {
     for (size_t i = 0; i < router_count(routes); i++) {
@@ -25,7 +27,7 @@ bool health_answer(const app_set *self, exchange *request)
     static const csgi_field allow = { CSGI_STR("allow"), CSGI_STR("GET, HEAD"), 0, 0 };
     bool asks_ready = str_eq(request->raw_path, STR(READY_PATH));
 
-    if (has_own_route(self->routes, request->raw_path)) return false;
+    if (self->table && has_own_route(self->table->routes, request->raw_path)) return false;
     request->is_unlogged = true;
     if (!str_eq(request->method, STR("GET")) && !str_eq(request->method, STR("HEAD")))
         exchange_reply_error(request, 405, "Method Not Allowed", (csgi_fields){ &allow, 1 });

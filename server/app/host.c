@@ -127,8 +127,9 @@ static csgi_status on_copy_event(csgi_arena *into, const csgi_event *event, csgi
 
 static uint64_t on_deadline_ns(const csgi_scope *scope)
 {
-    (void)scope;
-    return UINT64_MAX;
+    const call *of = call_of_scope(scope);
+
+    return of && of->deadline_ms < UINT64_MAX ? of->deadline_ms * 1000000 : UINT64_MAX;
 }
 
 static int32_t on_is_draining(const csgi_scope *scope)

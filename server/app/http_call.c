@@ -3,8 +3,11 @@
  * request takes nothing from the heap. */
 #include "app/http_call.h"
 
+#include <inttypes.h>
+
 #include "app/event.h"
 #include "app/instance.h"
+#include "app/table.h"
 #include "base/str.h"
 #include "log/log.h"
 
@@ -22,6 +25,62 @@ static void check_answered(const http_call *self)
               STR_ARG(self->request->method), STR_ARG(self->request->raw_path));
 }
 
+/* Says so once, where the time was set; a call in process has that of who asked it. */
+static void log_limit(const http_call *self)
+{
+    const exchange *request = self->request;
+    const char *end = ", and answered 504";
+
+    if (request->phase == EXCHANGE_FLUSHED) end = ", and its response cut";
+    if (request->phase >= EXCHANGE_COMPLETE || exchange_is_gone(request)) end = "";
+    log_warning("plugin %.*s, endpoint %.*s did not end within %" PRIu64 " ms, the timeout of "
+                "route %.*s (%.*s %.*s): it is cancelled%s",
+                STR_ARG(self->base.label->plugin), STR_ARG(self->base.label->endpoint),
+                self->target->timeout_ms, STR_ARG(self->target->pattern), STR_ARG(request->method),
+                STR_ARG(request->raw_path), end);
+}
+
+/* The time is over: the client is told, if there is still something to tell, and the call may wait
+ * for nothing more. */
+static void on_limit(timer *limit)
+{
+    http_call *self = CONTAINER_OF(limit, http_call, limit);
+
+    if (self->has_own_limit) log_limit(self);
+    self->is_late = true;
+    call_time_out(&self->base);
+    if (self->request->phase == EXCHANGE_FLUSHED)
+        exchange_conclude(self->request);
+    else
+        exchange_reply_error(self->request, 504, "Gateway Timeout", (csgi_fields){ NULL, 0 });
+}
+
+/* A call in process has no more time than who asks it, who is told first: it is the asker that is
+ * too late. Most calls have no deadline, and start no timer. */
+static void set_deadline(http_call *self)
+{
+    loop *runner = self->base.set->loop;
+    const call *asking = self->base.depth ? call_current(runner) : NULL;
+    uint64_t now_ms = loop_now_ms(runner);
+    uint64_t asked_ms = asking ? asking->deadline_ms : UINT64_MAX;
+
+    if (!self->target->timeout_ms && asked_ms == UINT64_MAX) return;
+    timer_init(&self->limit, on_limit);
+    self->has_own_limit = self->target->timeout_ms && now_ms + self->target->timeout_ms < asked_ms;
+    if (self->has_own_limit) {
+        timer_start(runner, &self->limit, self->target->timeout_ms);
+        self->base.deadline_ms = self->limit.due_ms;
+    } else {
+        timer_start(runner, &self->limit, (asked_ms > now_ms ? asked_ms - now_ms : 0) + 1);
+        self->base.deadline_ms = asked_ms;
+    }
+}
+
+static void forget_deadline(http_call *self)
+{
+    if (self->base.deadline_ms < UINT64_MAX) timer_stop(self->base.set->loop, &self->limit);
+}
+
 static csgi_status http_call_run(void *arg)
 {
     http_call *self = arg;
@@ -36,6 +95,7 @@ static csgi_status http_call_run(void *arg)
         check_answered(self);
     }
     exchange_conclude(self->request);
+    forget_deadline(self);
     call_run_deferred(&self->base);
     return status;
 }
@@ -44,12 +104,15 @@ static void on_call_end(void *arg, csgi_status status)
 {
     http_call *self = arg;
     app_set *set = self->base.set;
+    app_table *table;
 
     (void)status;
     self->base.task = NULL;
     list_remove(&self->node);
     set->running--;
+    table = self->target->table;
     exchange_app_release(self->request); /* self was in its arena */
+    table_release(table);
     app_set_tell_if_idle(set);
 }
 
@@ -65,8 +128,25 @@ static csgi_status copy_host(arena *into, const address *peer, csgi_str *host, u
     return host->ptr ? CSGI_OK : CSGI_ENOMEM;
 }
 
-static csgi_status scope_init(http_call *self, const app_target *target, csgi_fields params)
+/* What of a path a mount whose prefix has parameters takes, decoded. */
+static csgi_status root_path_of(http_call *self, csgi_str *out)
 {
+    csgi_str raw = self->request->raw_path;
+    size_t len = 0;
+    const char *why;
+
+    *out = self->target->root_path;
+    if (self->target->root_segments == 0) return CSGI_OK;
+    for (size_t i = 0; i < self->target->root_segments; i++)
+        len += 1 + str_find_char(str_slice(raw, len + 1, raw.len), '/');
+    raw = arena_copy_str(self->base.arena, str_slice(raw, 0, len));
+    if (!raw.ptr) return CSGI_ENOMEM;
+    return http_decode_path(self->base.arena, raw, out, &why);
+}
+
+static csgi_status scope_init(http_call *self, csgi_fields params)
+{
+    const app_target *target = self->target;
     static const csgi_str none = { "", 0 };
     exchange *request = self->request;
     csgi_status status;
@@ -90,9 +170,11 @@ static csgi_status scope_init(http_call *self, const app_target *target, csgi_fi
         .server_host = none,
         .app = target->endpoint->instance->name,
         .endpoint = target->endpoint->label.endpoint,
-        .route = target->endpoint->path,
-        .route_config = none,
+        .route = target->pattern,
+        .route_config = target->config,
     };
+    status = root_path_of(self, &self->scope.root_path);
+    if (status != CSGI_OK) return status;
     status = copy_host(self->base.arena, request->client, &self->scope.client_host,
                        &self->scope.client_port);
     if (status != CSGI_OK) return status;
@@ -112,13 +194,15 @@ static http_call *http_call_new(app_set *set, exchange *request, const app_targe
               target->endpoint->instance->plugin->descriptor.stack_size, &request->arena);
     self->base.is_http = true;
     self->request = request;
+    self->target = target;
+    self->has_own_limit = self->is_late = false;
     self->receive = (csgi_receive){ http_call_receive };
     self->failure = CSGI_OK;
     for (size_t i = 0; i < target->around_count; i++)
         frame_init(&self->frames[i], self, target->around[i]);
     frame_init(&self->frames[count - 1], self, target->endpoint);
     self->frames[0].features = request->features;
-    return scope_init(self, target, params) == CSGI_OK ? self : NULL;
+    return scope_init(self, params) == CSGI_OK ? self : NULL;
 }
 
 /* Answers 503, and says why in the log: at most once a second. */
@@ -144,7 +228,13 @@ void http_call_begin(app_set *set, exchange *request, const app_target *target, 
 
     request->app_name = target->endpoint->instance->name;
     request->endpoint_name = target->endpoint->label.endpoint;
-    request->route_pattern = target->endpoint->path;
+    request->route_pattern = target->pattern;
+    if (target->body_limit != UINT64_MAX)
+        request->body_limit = target->body_limit ? target->body_limit : UINT64_MAX;
+    if (exchange_refuse_large_body(request)) {
+        exchange_app_release(request);
+        return;
+    }
     if (depth == 0 && set->options.max_concurrency &&
         set->running >= set->options.max_concurrency) {
         refuse(set, request, "the concurrency limit is reached");
@@ -156,13 +246,16 @@ void http_call_begin(app_set *set, exchange *request, const app_target *target, 
         return;
     }
     self->base.depth = depth;
+    set_deadline(self);
     status = call_start_task(&self->base, http_call_run, on_call_end, self, &self->base.task);
     if (status != CSGI_OK) {
+        forget_deadline(self);
         refuse(set, request,
                status == CSGI_ELIMIT ? "there are no more tasks" : "there is no memory for a task");
         return;
     }
     list_prepend(&set->calls, &self->node);
     set->running++;
+    table_hold(target->table);
     exchange_app_hold(request, self->base.task);
 }

@@ -23,6 +23,10 @@ struct http_call {
     call base;
     list_node node; /* of app_set.calls */
     exchange *request;
+    const app_target *target;
+    timer limit;        /* only if there is a deadline */
+    bool has_own_limit; /* it is the target's timeout */
+    bool is_late;
     csgi_receive receive;
     csgi_scope scope;
     csgi_http_body received; /* until the next receive */
@@ -31,7 +35,7 @@ struct http_call {
 };
 
 /* Starts the call of a target in a task of its own, and takes over the exchange; when that fails it
- * is answered 503. [loop] or task */
+ * is answered 503, and 413 when its body is larger than the target takes. [loop] or task */
 void http_call_begin(app_set *set, exchange *request, const app_target *target, csgi_fields params,
                      unsigned depth);
 

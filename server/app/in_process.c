@@ -6,6 +6,7 @@
 #include "app/extensions.h"
 #include "app/http_call.h"
 #include "app/instance.h"
+#include "app/table.h"
 #include "base/str.h"
 #include "client/request.h"
 #include "exchange/memory_wire.h"
@@ -82,6 +83,7 @@ static void list_apps(const app_set *set, csgi_str missing, buffer *why)
 static const router *find_routes(const app_set *set, csgi_str name, buffer *why)
 {
     const instance *named = name.len ? app_set_find(set, name) : NULL;
+    const router *routes = named ? named->routes : set->table ? set->table->routes : NULL;
     const instance *unstarted;
 
     if (name.len && !named) {
@@ -89,17 +91,9 @@ static const router *find_routes(const app_set *set, csgi_str name, buffer *why)
         return NULL;
     }
     unstarted = named ? (has_started(named) ? NULL : named) : find_unstarted(set);
-    if (!unstarted) return named ? named->routes : set->routes;
-    buffer_printf(why, "app:%.*s: it has not started", STR_ARG(unstarted->name));
+    if (!unstarted && routes) return routes;
+    buffer_printf(why, "app:%.*s: it has not started", STR_ARG(unstarted ? unstarted->name : name));
     return NULL;
-}
-
-/* How deep in-process calls have led to the running task. */
-static unsigned current_depth(const app_set *set)
-{
-    const call *caller = call_current(set->loop);
-
-    return caller ? caller->depth : 0;
 }
 
 /* The caller's headers, with those that a connection would have brought. */
@@ -165,7 +159,7 @@ static void on_response(void *arg, csgi_status status, const memory_response *re
 static void watch(in_process *self)
 {
     uint64_t now_ms = loop_now_ms(self->loop);
-    uint64_t left_ms = self->due_ms - now_ms;
+    uint64_t left_ms = self->due_ms > now_ms ? self->due_ms - now_ms : 0;
 
     timer_start(self->loop, &self->limit, left_ms < self->read_ms ? left_ms : self->read_ms);
 }
@@ -232,7 +226,8 @@ csgi_status in_process_fetch(app_set *set, arena *into, const csgi_client_reques
     request_facts facts;
     app_url to;
     const router *routes;
-    unsigned depth = current_depth(set) + 1;
+    const call *caller = call_current(set->loop);
+    unsigned depth = (caller ? caller->depth : 0) + 1;
     csgi_status status = request_check(request, &facts, why);
 
     if (status == CSGI_OK) status = parse_url(request->url, &to, why);
@@ -254,6 +249,7 @@ csgi_status in_process_fetch(app_set *set, arena *into, const csgi_client_reques
     };
     self.read_ms = facts.read_timeout_ms;
     self.due_ms = request_due_ms(loop_now_ms(set->loop), facts.total_timeout_ms);
+    if (caller && caller->deadline_ms < self.due_ms) self.due_ms = caller->deadline_ms;
     status = make_headers(into, request, &to, facts.has_length, &asked.headers);
     if (status == CSGI_OK) status = ask(&self, set, routes, &asked, depth);
     if (status != CSGI_OK) return explain(status, to.name, why);

@@ -54,8 +54,7 @@ static csgi_status prepare(instance *self, csgi_str name, csgi_str config_json)
     status = endpoints_init(self);
     if (status != CSGI_OK) return status;
     self->posts = post_queue_new(self);
-    self->routes = router_new();
-    if (!self->posts || !self->routes) return CSGI_ENOMEM;
+    if (!self->posts) return CSGI_ENOMEM;
     host_init(&self->host, self);
     lifespan_init(&self->lifespan, self);
     return CSGI_OK;
@@ -87,7 +86,6 @@ static csgi_status create(instance *self, buffer *problem)
 static void release(instance *self)
 {
     post_queue_release(self->posts);
-    router_free(self->routes);
     buffer_fini(&self->error);
     plugin_release(self->plugin);
     free(self);

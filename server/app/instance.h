@@ -17,9 +17,8 @@ struct instance {
     void *state;                        /* what create made; the host when there is no create */
     app_endpoint *endpoints;            /* in the set's memory */
     size_t endpoint_count;
-    router *routes;      /* its default routes alone, for "app:NAME/path" */
-    router *next_routes; /* while the table is made */
-    buffer error;        /* what host->fail said outside of tasks */
+    const router *routes; /* its default routes alone, for "app:NAME/path"; NULL at first */
+    buffer error;         /* what host->fail said outside of tasks */
     post_queue *posts;
     lifespan lifespan;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The route table for people to read. */
 #include "app/instance.h"
+#include "app/table.h"
 #include "base/str.h"
 
 static csgi_str print_use(const app_endpoint *use, arena *memory)
@@ -11,12 +12,12 @@ static csgi_str print_use(const app_endpoint *use, arena *memory)
 
 size_t app_set_route_count(const app_set *self)
 {
-    return router_count(self->routes);
+    return self->table ? router_count(self->table->routes) : 0;
 }
 
 csgi_status app_set_get_route(const app_set *self, size_t index, arena *memory, app_route *out)
 {
-    const route *it = router_get(self->routes, index);
+    const route *it = router_get(self->table->routes, index);
     const app_target *target = it->target;
     const instance *of = target->endpoint->instance;
     csgi_str *around =

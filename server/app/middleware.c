@@ -17,6 +17,7 @@ static task *running_task(const http_call *of)
 static bool is_excused(const http_call *of, csgi_status status)
 {
     if (status == CSGI_EDISCONNECTED) return true;
+    if (status == CSGI_ETIMEDOUT) return of->is_late; /* said already */
     if (status != CSGI_ECANCELED) return false;
     return exchange_is_gone(of->request) || of->base.is_cancelled ||
            task_is_cancelled(running_task(of));

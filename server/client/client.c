@@ -31,8 +31,8 @@ typedef struct fetch {
     arena *arena;
     const csgi_client_request *request;
     buffer *why;
-    size_t why_start; /* what stood in it before the call stays */
-    uint64_t total_due_ms;
+    size_t why_start;                   /* what stood in it before the call stays */
+    uint64_t total_due_ms, deadline_ms; /* the earlier of request's and caller's; the caller's */
     url url;
     request_facts facts;
     origin *origin;
@@ -117,6 +117,8 @@ static bool out_of_time(const fetch *self)
 
 static csgi_status explain_total(fetch *self)
 {
+    if (self->deadline_ms <= self->total_due_ms)
+        return explain(self, CSGI_ETIMEDOUT, "not done before the call's deadline");
     return explain(self, CSGI_ETIMEDOUT, "not done within %" PRIu64 " ms (total timeout)",
                    self->facts.total_timeout_ms);
 }
@@ -379,7 +381,8 @@ static csgi_status fetch_prepare(fetch *self)
         buffer_printf(self->why, "cannot fetch '%.*s': %s", STR_ARG(self->request->url), wrong);
         return CSGI_EINVAL;
     }
-    self->total_due_ms = request_due_ms(now_ms, self->facts.total_timeout_ms);
+    self->total_due_ms =
+        earlier_of(request_due_ms(now_ms, self->facts.total_timeout_ms), self->deadline_ms);
     timer_init(&self->limit, on_limit);
     self->talk = (conversation){ .on_progress = on_progress,
                                  .on_settled = on_settled,
@@ -390,11 +393,14 @@ static csgi_status fetch_prepare(fetch *self)
 }
 
 csgi_status client_fetch(client *self, arena *into, const csgi_client_request *request,
-                         const csgi_client_response **answer, buffer *why)
+                         uint64_t deadline_ms, const csgi_client_response **answer, buffer *why)
 {
-    fetch asked = {
-        .client = self, .loop = self->pool.loop, .arena = into, .request = request, .why = why
-    };
+    fetch asked = { .client = self,
+                    .loop = self->pool.loop,
+                    .arena = into,
+                    .request = request,
+                    .deadline_ms = deadline_ms,
+                    .why = why };
     task *caller = task_current(asked.loop);
     csgi_status status;
 
@@ -407,7 +413,9 @@ csgi_status client_fetch(client *self, arena *into, const csgi_client_request *r
     if (status) return status;
     self->requests++;
     if (task_is_cancelled(caller)) status = task_yield(asked.loop);
-    if (status)
+    if (status == CSGI_ETIMEDOUT)
+        explain_total(&asked);
+    else if (status)
         explain(&asked, status, "given up: the task is cancelled");
     else
         status = fetch_run(&asked);

@@ -66,7 +66,8 @@ static void on_grace_due(timer *due)
 {
     exchange *self = CONTAINER_OF(due, exchange, grace);
 
-    if (!self->task || self->phase == EXCHANGE_COMPLETE) return;
+    /* A complete response is the application's own, unless it was disconnected by ours. */
+    if (!self->task || (self->phase == EXCHANGE_COMPLETE && !self->disconnected)) return;
     exchange_disconnect(self); /* after a half-close: no answer is waited for any longer */
     task_cancel(self->task);
 }

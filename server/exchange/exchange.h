@@ -78,10 +78,12 @@ struct exchange {
     /* The request: set by the wire before on_request, in the arena, every string NUL-terminated. */
     arena arena;
     csgi_str http_version, method, scheme, raw_path, query_string;
-    csgi_str path;                  /* decoded: valid UTF-8, no NUL */
-    csgi_fields headers;            /* names in lower case */
-    bool has_body;                  /* framing says that a body follows (perhaps an empty one) */
-    uint64_t features;              /* CSGI_CAN_*: what can be sent beyond head and body */
+    csgi_str path;        /* decoded: valid UTF-8, no NUL */
+    csgi_fields headers;  /* names in lower case */
+    bool has_body;        /* framing says that a body follows (perhaps an empty one) */
+    uint64_t body_length; /* as the head declares it; UINT64_MAX: it does not */
+    uint64_t body_limit; /* UINT64_MAX: none; set to another before on_request returns, it counts */
+    uint64_t features;   /* CSGI_CAN_*: what can be sent beyond head and body */
     const address *client, *server; /* or as its proxy says; NULL once the wire let go */
 
     /* For the access log: set as things become known. */
@@ -217,6 +219,9 @@ void exchange_reply_error(exchange *self, uint32_t status, const char *detail,
                           csgi_fields more_headers);
 /* Likewise with any body. */
 void exchange_reply(exchange *self, uint32_t status, csgi_fields headers, csgi_str body);
+/* Is the declared body larger than body_limit? Then it has been answered 413, before any of it was
+ * asked for, and the connection ends: the client may have begun to send it. */
+bool exchange_refuse_large_body(exchange *self);
 
 /* ---- what HTTP says, whatever its version ---- */
 

@@ -152,6 +152,8 @@ static csgi_status set_request(exchange *made, const memory_request *from)
     made->client = from->client ? from->client : &unnamed;
     made->server = from->server ? from->server : &unnamed;
     made->has_body = from->body.len > 0;
+    made->body_length = from->body.len;
+    made->body_limit = UINT64_MAX;
     made->features = CSGI_CAN_PATHSEND | CSGI_CAN_ZEROCOPYSEND;
     exchange_push_body(made, from->body.ptr, from->body.len);
     if (made->inbox.len != from->body.len) return CSGI_ENOMEM;

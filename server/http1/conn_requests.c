@@ -134,16 +134,12 @@ static csgi_status build_request(http1_conn *self, const char *piece, size_t len
     request->path = head.path;
     request->headers = head.headers;
     request->has_body = self->parser.has_body;
+    request->body_length = request_parser_body_length(&self->parser);
+    request->body_limit = self->limits.body;
     request->features = features_of(&head);
     self->expects_continue = head.expects_continue;
     self->closes = !head.keep_alive;
     return CSGI_OK;
-}
-
-static bool is_body_too_large(const http1_conn *self)
-{
-    return !self->parser.is_chunked &&
-           request_parser_body_length(&self->parser) > self->limits.body;
 }
 
 static void hand_up(http1_conn *self)
@@ -153,8 +149,10 @@ static void hand_up(http1_conn *self)
     self->handed_up = true;
     if (self->parser.has_ended) exchange_push_end(request, (csgi_fields){ NULL, 0 });
     self->events->on_request(self->owner, request);
-    if (self->eof && self->exchange == request && self->parser.has_ended)
-        exchange_push_half_close(request);
+    if (self->exchange != request) return;
+    self->parser.body_limit = request->body_limit; /* the application's, which may be another */
+    if (exchange_refuse_large_body(request)) return;
+    if (self->eof && self->parser.has_ended) exchange_push_half_close(request);
 }
 
 static void on_head(http1_conn *self, const char *piece, size_t len)
@@ -170,8 +168,6 @@ static void on_head(http1_conn *self, const char *piece, size_t len)
         refuse(self, 503, "Service Unavailable");
     else if (status)
         refuse(self, problem.status, problem.detail);
-    else if (is_body_too_large(self))
-        refuse(self, 413, "The body is too large");
     else
         hand_up(self);
 }

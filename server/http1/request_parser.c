@@ -188,7 +188,7 @@ static int on_body(llhttp_t *llhttp, const char *at, size_t len)
     request_parser *self = of(llhttp);
 
     self->body_received += len;
-    if (self->body_received > self->limits->body) return fail_body_too_large(self);
+    if (self->body_received > self->body_limit) return fail_body_too_large(self);
     self->on_body(self->owner, at, len);
     return 0;
 }
@@ -301,6 +301,7 @@ void request_parser_reset(request_parser *self)
     self->problem_status = 0;
     self->problem = NULL;
     self->body_received = 0;
+    self->body_limit = self->limits->body;
     self->head_len = self->trailer_count = self->trailers_len = 0;
     self->head_complete = self->head_reported = self->has_ended = self->value_open =
         self->is_paused = false;
@@ -410,7 +411,7 @@ static parse_result execute_trailers(request_parser *self, const char *bytes, si
 /* Takes what a chunk's line or bytes say. */
 static void take_chunk(request_parser *self, chunk_result result, const char *body, size_t body_len)
 {
-    uint64_t left = self->chunks.left, limit = self->limits->body;
+    uint64_t left = self->chunks.left, limit = self->body_limit;
 
     switch (result) {
     case CHUNK_SIZE:

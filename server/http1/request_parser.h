@@ -34,7 +34,7 @@ typedef struct request_limits {
     uint32_t line;        /* bytes, without the CRLF */
     uint32_t header_size; /* bytes of all field lines, with their CRLF */
     uint32_t headers;     /* fields */
-    uint64_t body;        /* bytes, without chunk sizes */
+    uint64_t body;        /* bytes, without chunk sizes; see request_parser.body_limit */
 } request_limits;
 
 typedef enum parse_result {
@@ -54,7 +54,8 @@ typedef struct request_parser {
     const char *piece;      /* the bytes being parsed, during a call */
     const char *problem;    /* a sentence for the client */
     uint64_t body_received;
-    uint32_t head_len; /* bytes of the head so far; all of it once complete */
+    uint64_t body_limit; /* of this request; the owner may change it after PARSE_HEAD */
+    uint32_t head_len;   /* bytes of the head so far; all of it once complete */
     uint16_t problem_status;
     bool head_complete, head_reported, has_ended, value_open, is_paused;
     bool has_body, is_chunked, line_begun, in_trailers;

@@ -42,7 +42,7 @@ struct task {
     stack *stack;
     char *error;
     size_t error_len;
-    csgi_status result;
+    csgi_status result, cancel_reason; /* reason: of the first wait that cancellation ends */
     uint32_t shields;
     uint32_t next_penalty_ms;
     bool is_ready, has_ended, is_cancelled, cancel_was_told, penalty_was_told;

@@ -136,6 +136,15 @@ static void meet_cancellation(task *self)
     self->cancel_was_told = true;
 }
 
+/* Why the cancelled task may not wait. */
+static csgi_status take_reason(task *self)
+{
+    csgi_status reason = self->cancel_reason;
+
+    self->cancel_reason = CSGI_ECANCELED;
+    return reason;
+}
+
 typedef struct timed_wait {
     timer timer;
     task_wait wait;
@@ -264,7 +273,7 @@ csgi_status task_wait_end(task_wait *wait)
     }
     if (wait->woken) return wait->status;
     self->cancel_was_told = true;
-    return CSGI_ECANCELED;
+    return take_reason(self);
 }
 
 csgi_status task_wait_at(loop *owner, task_wait **place)
@@ -297,7 +306,9 @@ csgi_status task_sleep(loop *owner, uint64_t ms)
     timed_wait item;
     csgi_status status;
 
-    if (ms == 0) return task_yield(owner);
+    /* A cancelled one's pauses may be longer than its sleep, which would then end well each time.
+     */
+    if (ms == 0 || must_end(running_task(owner))) return task_yield(owner);
     timer_init(&item.timer, on_sleep_end);
     task_wait_begin(owner, &item.wait);
     timer_start(owner, &item.timer, ms);
@@ -312,7 +323,7 @@ csgi_status task_yield(loop *owner)
 
     if (must_end(self)) {
         meet_cancellation(self);
-        return CSGI_ECANCELED;
+        return take_reason(self);
     }
     pause_task(self, 0);
     return 0;
@@ -323,12 +334,23 @@ void task_penalty(loop *owner, const char *what)
     penalize(running_task(owner), what);
 }
 
-void task_cancel(task *self)
+static void cancel(task *self, csgi_status reason)
 {
+    if (!self->is_cancelled) self->cancel_reason = reason;
     self->is_cancelled = true;
     if (!self->waiting || self->shields) return;
     self->waiting = NULL;
     make_ready(self);
+}
+
+void task_cancel(task *self)
+{
+    cancel(self, CSGI_ECANCELED);
+}
+
+void task_time_out(task *self)
+{
+    cancel(self, CSGI_ETIMEDOUT);
 }
 
 bool task_is_cancelled(const task *self)

@@ -70,6 +70,8 @@ void task_penalty(loop *loop, const char *what);
 /* Sticky: the current wait, and all later ones, return CSGI_ECANCELED. Of a task that has ended:
  * not allowed. [loop] or task */
 void task_cancel(task *self);
+/* Likewise, but the first wait that this ends returns CSGI_ETIMEDOUT: a deadline has passed. */
+void task_time_out(task *self);
 bool task_is_cancelled(const task *self);
 /* While the count is above 0 cancellation is kept back (deferred cleanups). [task] */
 void task_shield(task *self);

@@ -63,8 +63,8 @@ static inline csgi_status ask_in_task(void *arg)
 {
     asked *self = arg;
 
-    self->status = client_fetch(self->bench->client, &self->arena, &self->request, &self->response,
-                                &self->why);
+    self->status = client_fetch(self->bench->client, &self->arena, &self->request, UINT64_MAX,
+                                &self->response, &self->why);
     return CSGI_OK;
 }
 

@@ -253,6 +253,38 @@ static void the_task_is_cancelled_some_time_after_the_disconnect(void **state)
     assert_true(took_ms >= EXCHANGE_GRACE_MS && took_ms < 3 * EXCHANGE_GRACE_MS);
 }
 
+static void refuse(void)
+{
+    exchange_reply_error(wire.exchange, 413, "The body is too large", no_fields);
+}
+
+static csgi_status ignore_the_refusal(void *arg)
+{
+    csgi_status status;
+
+    (void)arg;
+    do_soon(refuse);
+    status = task_sleep(world, 60000);
+    buffer_printf(&wire.log, "woken %d;", status == CSGI_ECANCELED);
+    return status;
+}
+
+/* Its response is complete, but not by its own doing: it is not work that goes on in peace. */
+static void a_task_that_the_server_answered_for_is_cancelled_as_well(void **state)
+{
+    uint64_t began_ns = loop_clock_ns(), took_ms;
+    const char *text;
+
+    (void)state;
+    begin_call(ignore_the_refusal);
+    loop_run(world);
+    took_ms = (loop_clock_ns() - began_ns) / 1000000;
+    text = wire_log();
+    assert_non_null(strstr(text, "start 413"));
+    assert_non_null(strstr(text, "woken 1;"));
+    assert_true(took_ms >= EXCHANGE_GRACE_MS && took_ms < 3 * EXCHANGE_GRACE_MS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin_world, end_world)
 
 int main(void)
@@ -267,6 +299,7 @@ int main(void)
         TEST(a_client_that_closed_its_half_gets_its_answer),
         TEST(once_told_of_the_half_close_nothing_is_sent),
         TEST(the_task_is_cancelled_some_time_after_the_disconnect),
+        TEST(a_task_that_the_server_answered_for_is_cancelled_as_well),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

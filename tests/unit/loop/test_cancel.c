@@ -96,6 +96,58 @@ static void cancellation_before_the_first_step_ends_the_first_wait(void **state)
     assert_int_equal(last_result, CSGI_ECANCELED);
 }
 
+static csgi_status wait_thrice(void *arg)
+{
+    csgi_status *seen = arg;
+
+    for (int i = 0; i < 3; i++)
+        seen[i] = wait_for_nothing();
+    return CSGI_OK;
+}
+
+static csgi_status time_out(void *arg)
+{
+    task_time_out(arg);
+    task_time_out(arg);
+    assert_true(task_is_cancelled(arg));
+    return CSGI_OK;
+}
+
+static void a_task_whose_time_is_over_hears_so_once_and_is_cancelled(void **state)
+{
+    csgi_status seen[3];
+
+    (void)state;
+    assert_int_equal(task_spawn(world, &label, 0, time_out, NULL, spawn(wait_thrice, seen), NULL),
+                     0);
+    loop_run(world);
+    assert_int_equal(seen[0], CSGI_ETIMEDOUT);
+    assert_int_equal(seen[1], CSGI_ECANCELED);
+    assert_int_equal(seen[2], CSGI_ECANCELED);
+}
+
+static csgi_status sleep_shortly(void *arg)
+{
+    int *well = arg;
+
+    for (int i = 0; i < 8; i++)
+        *well += task_sleep(world, 1) == CSGI_OK;
+    return CSGI_OK;
+}
+
+/* The pauses of one that does not listen are longer than what it sleeps. */
+static void a_cancelled_task_never_sleeps_well(void **state)
+{
+    int well = 0;
+
+    (void)state;
+    stderr_begin();
+    task_cancel(spawn(sleep_shortly, &well));
+    loop_run(world);
+    stderr_end();
+    assert_int_equal(well, 0);
+}
+
 static csgi_status sleep_an_hour(void *arg)
 {
     (void)arg;
@@ -278,6 +330,8 @@ int main(void)
         TEST(cancellation_ends_the_wait_in_progress),
         TEST(cancellation_before_the_first_step_ends_the_first_wait),
         TEST(cancellation_ends_a_sleep_and_its_timer),
+        TEST(a_task_whose_time_is_over_hears_so_once_and_is_cancelled),
+        TEST(a_cancelled_task_never_sleeps_well),
         TEST(an_event_that_has_come_is_not_lost_to_a_cancellation),
         TEST(later_waits_return_the_same_after_a_growing_pause_and_one_line),
         TEST(one_wait_more_is_not_worth_a_line),
