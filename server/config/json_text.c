@@ -287,10 +287,20 @@ const json_value *json_find_repeated(const json_value *in)
     return NULL;
 }
 
+csgi_str json_shorten(csgi_str text)
+{
+    size_t len = FOUND_MAX;
+
+    if (text.len <= len) return text;
+    while (len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
+        len--;
+    return str_slice(text, 0, len);
+}
+
 void json_print_found(const json_value *it, buffer *out)
 {
     char text[4 * FOUND_MAX];
-    size_t len = escape_line(text, sizeof text, str_slice(it->text, 0, FOUND_MAX), false);
+    size_t len = escape_line(text, sizeof text, json_shorten(it->text), false);
     const char *more = it->text.len > FOUND_MAX ? "..." : "";
 
     if (it->kind == JSON_ARRAY)

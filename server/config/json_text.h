@@ -52,6 +52,8 @@ const json_value *json_find(const json_value *object, csgi_str key);
 /* The first member that repeats a key, of this value or of those inside it, at any depth. NULL:
  * none does. */
 const json_value *json_find_repeated(const json_value *in);
+/* As much of a text as a complaint repeats: whole characters. */
+csgi_str json_shorten(csgi_str text);
 /* Adds what a complaint says was found: an array, 12, "text"; shortened, on one line. */
 void json_print_found(const json_value *it, buffer *out);
 /* Adds a key as a complaint names it: "key", shortened, on one line. */

@@ -55,12 +55,12 @@ static void complain_unknown(routes_reader *self, const json_value *member,
     if (nearest.len) {
         routes_complain(self, member->key_at,
                         "\"%.*s\": there is no such key in %s (did you mean \"%.*s\"?)",
-                        STR_ARG(member->key), shape->what, STR_ARG(nearest));
+                        STR_ARG(json_shorten(member->key)), shape->what, STR_ARG(nearest));
     } else {
         routes_complain(self, member->key_at,
                         "\"%.*s\": there is no such key in %s, expected %s%.*s",
-                        STR_ARG(member->key), shape->what, shape->count > 1 ? "one of " : "",
-                        STR_ARG(buffer_str(&list)));
+                        STR_ARG(json_shorten(member->key)), shape->what,
+                        shape->count > 1 ? "one of " : "", STR_ARG(buffer_str(&list)));
     }
     buffer_fini(&list);
 }
@@ -138,7 +138,7 @@ static void read_apps(routes_reader *self, const json_value *apps)
         if (!routes_is_name(it->key)) {
             routes_complain(self, it->key_at,
                             "found an app named \"%.*s\", expected letters, digits, _ and -",
-                            STR_ARG(it->key));
+                            STR_ARG(json_shorten(it->key)));
         }
         if (it->kind != JSON_OBJECT) {
             routes_refuse(self, it, it->key.ptr, "an object such as {\"plugin\": \"weather\"}");

@@ -64,12 +64,12 @@ static void complain_unknown(routes_reader *self, const json_value *member,
         option_print_key(nearest, key, sizeof key);
         routes_complain(self, member->key_at,
                         "\"%.*s\": there is no such option (did you mean \"%s\"?)",
-                        STR_ARG(member->key), key);
+                        STR_ARG(json_shorten(member->key)), key);
     } else {
         routes_complain(self, member->key_at,
                         "\"%.*s\": there is no such option, expected one that \"capricorn run "
                         "--help\" lists, with _ for -",
-                        STR_ARG(member->key));
+                        STR_ARG(json_shorten(member->key)));
     }
 }
 
@@ -84,7 +84,7 @@ void routes_read_server(routes_reader *self, const json_value *server)
             routes_complain(self, member->key_at,
                             "\"%.*s\": found under \"server\", expected \"plugins\": {\"dir\": "
                             "...}",
-                            STR_ARG(member->key));
+                            STR_ARG(json_shorten(member->key)));
         } else if (!entry) {
             complain_unknown(self, member, meant);
         } else {

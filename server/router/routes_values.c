@@ -53,7 +53,7 @@ bool routes_is_repeated(routes_reader *self, const json_value *member)
     if (member->repeats_key) {
         routes_complain(self, member->key_at,
                         "found the key \"%.*s\" a second time, expected it once",
-                        STR_ARG(str_slice(member->key, 0, 40)));
+                        STR_ARG(json_shorten(member->key)));
     }
     return member->repeats_key;
 }
@@ -137,7 +137,7 @@ bool routes_read_use(routes_reader *self, const json_value *it, const char *key,
             routes_complain(self, it->at,
                             "\"%s\": found the path \"%.*s\", expected %s; a plugin's file is "
                             "named under \"apps\"",
-                            key, STR_ARG(it->text), expected);
+                            key, STR_ARG(json_shorten(it->text)), expected);
         }
         return false;
     }
@@ -196,7 +196,7 @@ static bool check_method(routes_reader *self, const json_value *it, const method
     routes_complain(self, it->at,
                     "\"methods\": found \"%.*s\", expected a method in upper case (did you mean "
                     "\"%.*s\"?)",
-                    STR_ARG(it->text), STR_ARG(nearest));
+                    STR_ARG(json_shorten(it->text)), STR_ARG(nearest));
     return false;
 }
 

@@ -206,7 +206,8 @@ static void what_was_found_is_told_on_one_line_and_shortened(void **state)
     (void)state;
     arena_init(&memory, NULL, 0);
     for (const json_value *item = parse("[{\"a\": 1}, {}, [0], [], null, 1.0, \"a\\nb\", "
-                                        "\"12345678901234567890123456789012345678901\"]",
+                                        "\"12345678901234567890123456789012345678901\", "
+                                        "\"123456789012345678901234567890123456789\xc3\xa9\"]",
                                         &memory)
                                       ->first;
          item; item = item->next) {
@@ -217,7 +218,8 @@ static void what_was_found_is_told_on_one_line_and_shortened(void **state)
     assert_int_equal(buffer_append(&told, "", 1), CSGI_OK);
     assert_string_equal(told.bytes,
                         "an object|an empty object|an array|an empty array|null|1.0|\"a\\x0ab\"|"
-                        "\"1234567890123456789012345678901234567890...\"|\"k\"");
+                        "\"1234567890123456789012345678901234567890...\"|"
+                        "\"123456789012345678901234567890123456789...\"|\"k\"");
     buffer_fini(&told);
     arena_reset(&memory);
 }
