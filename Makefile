@@ -193,6 +193,16 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libcapricorn.a $(BUILD)/libcsgi_we
 	$(Q)$(CC) -std=gnu11 $(COMMON) -fsanitize=fuzzer -MMD -MP $(CPPFLAGS_ALL) -Isdk/src -o $@ $< \
 	    $(BUILD)/libcapricorn.a $(BUILD)/libcsgi_web.a $(LIBS) -lm
 
+# ---- what is printed from the tables: docs/options.md and the manual page ----
+
+$(BUILD)/print_reference: tests/lint/print_reference.c $(BUILD)/libcapricorn.a
+	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) -o $@ $< $(BUILD)/libcapricorn.a $(LIBS)
+
+.PHONY: print-options print-man
+print-options print-man:
+	@$(MAKE) --no-print-directory $(BUILD)/print_reference > /dev/null
+	@$(BUILD)/print_reference $(@:print-%=%)
+
 # ---- benchmarks: each tests/bench/NAME.c is a program ----
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libcapricorn.a
@@ -275,6 +285,9 @@ fmt: ## lay out the C sources with clang-format 14; write generated parts of the
 	    { echo "make fmt takes clang-format 14: other versions lay out differently" >&2; exit 1; }
 	@$(CLANG_FORMAT) -i $(C_FILES)
 	@$(MAKE) --no-print-directory server && $(BUILD)/capricorn schema > docs/routes.schema.json
+	@mkdir -p docs/man
+	@$(MAKE) --no-print-directory print-options > docs/options.md
+	@$(MAKE) --no-print-directory print-man > docs/man/capricorn.1
 	@$(PYTHON) tests/lint/docs.py
 	@$(PYTHON) tests/lint/musts.py
 
@@ -291,6 +304,7 @@ docker-check: ## run the Dockerfile's steps and its container without Docker (BA
 CSGI_HEADERS := $(shell cd sdk/include && find csgi -name '*.h')
 INSTALLED = $(BUILD)/capricorn:bin/capricorn:755 $(BUILD)/libcsgi_web.a:lib/libcsgi_web.a:644 \
     sdk/csgi-plugin.map:share/csgi/csgi-plugin.map:644 \
+    docs/man/capricorn.1:share/man/man1/capricorn.1:644 \
     $(BUILD)/completion/bash:share/bash-completion/completions/capricorn:644 \
     $(BUILD)/completion/zsh:share/zsh/site-functions/_capricorn:644 \
     $(BUILD)/completion/fish:share/fish/vendor_completions.d/capricorn.fish:644 \

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The documents against the code: paths, links, make targets, options and quoted files are real."""
 import json
+import os
 import pathlib
 import posixpath
 import re
+import subprocess
 
 from sources import files
 
@@ -66,7 +68,7 @@ def targets(root):
 
 
 def options(root):
-    """The README's option table is the server's: every option, with its default and its words."""
+    """What the README's option table has is the server's: its default and its words."""
     table = next((f for f in files(root, "server/config/option_table.c")), None)
     readme = next((f for f in files(root, "README.md") if f.path == "README.md"), None)
     if not table or not readme:
@@ -82,10 +84,30 @@ def options(root):
             words = tuple(cell.replace("`", "").strip() for cell in match.groups()[1:])
             if match.group(1) in real and words != real[match.group(1)]:
                 yield readme.path, number, f"the option table has {real[match.group(1)]}"
-    for name in sorted(set(real) - set(told)):
-        yield readme.path, 1, f"the option table lacks --{name}"
     for name in sorted(set(told) - set(real)):
         yield readme.path, told[name], f"there is no option --{name}"
+
+
+# What make prints from the tables of options and commands, and where it is kept.
+REFERENCES = {"docs/options.md": "print-options", "docs/man/capricorn.1": "print-man"}
+
+
+def references(root):
+    """docs/options.md and the manual page are what the tables of options and commands say."""
+    for path, target in REFERENCES.items():
+        kept = pathlib.Path(root) / path
+        if not kept.exists():
+            continue
+        environment = {name: value for name, value in os.environ.items()
+                       if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+        made = subprocess.run(
+            ["make", "-s", "--no-print-directory", f"-j{os.cpu_count()}", target,
+             f"BUILD={os.environ.get('BUILD_ROOT', 'build')}"], cwd=root, env=environment,
+            capture_output=True, text=True)
+        if made.returncode != 0:
+            yield path, 1, f"make {target} fails: {made.stderr[-400:]}"
+        elif made.stdout != kept.read_text():
+            yield path, 1, "it is not what the tables say: make fmt writes it again"
 
 
 def quotes(root):
