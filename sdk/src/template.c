@@ -154,54 +154,42 @@ static const char *add_conversion(csgi_web_text *self, const char *at, csgi_web_
     return at;
 }
 
-/* What a backslash begins, as JSON has it. 0: it is no escape. */
-static size_t escape_length(const char *at)
-{
-    if (at[1] != 'u') return at[1] && strchr("\"\\/bfnrt", at[1]) ? 2 : 0;
-    return strspn(at + 2, "0123456789abcdefABCDEF") >= 4 ? 6 : 0;
-}
-
-/* One step through a quoted string, behind what can be added as it is; NULL: it is refused. */
+/* A conversion, or what a backslash or a percent sign makes of the next byte; NULL: it is refused.
+ * An escape of JSON's own is kept as it is. */
 static const char *add_special(csgi_web_text *self, const char *at, csgi_web_arguments *from)
 {
-    size_t length;
-
     if (*at == '%' && at[1] != '%') return add_conversion(self, at + 1, from, 1);
-    if (*at == '%' || at[1] == '\'') {
+    if (at[1] == '\0') return at + 1; /* and the string does not end */
+    if (*at == '%' || at[1] == '\'')
         add_inside(self, at + 1, 1);
-        return at + 2;
-    }
-    length = escape_length(at);
-    if (!length) {
-        text_refuse(self, "a string has a \"\\\" that begins no escape");
-        return NULL;
-    }
-    csgi_web_text_add(self, at, length);
-    return at + length;
+    else
+        csgi_web_text_add(self, at, 2);
+    return at + 2;
 }
 
 /* A quoted string of the template: either quote will do. */
 static const char *add_literal_string(csgi_web_text *self, const char *at, csgi_web_arguments *from)
 {
     char stops[] = { *at, '\\', '%', '\0' };
-    size_t length;
+    size_t start = self->length, length, offset;
+    const char *wrong = NULL;
+    int has_escapes = 0;
 
     csgi_web_text_add(self, "\"", 1);
-    at++;
-    for (;;) {
+    for (at++; at; at = add_special(self, at, from)) {
         length = strcspn(at, stops);
         if (length) add_inside(self, at, length);
         at += length;
-        if (*at == stops[0]) break;
-        if (*at == '\0') {
-            text_refuse(self, "a string does not end");
-            return NULL;
-        }
-        at = add_special(self, at, from);
-        if (!at) return NULL;
+        if (*at == stops[0] || *at == '\0') break;
+        has_escapes |= *at == '\\';
     }
+    if (!at) return NULL;
+    if (*at == '\0') wrong = "a string does not end";
     csgi_web_text_add(self, "\"", 1);
-    return at + 1;
+    if (has_escapes && !wrong && self->status == CSGI_OK)
+        wrong = csgi_web_json_check(self->bytes + start, self->length - start, &offset);
+    if (wrong) text_refuse(self, wrong);
+    return wrong ? NULL : at + 1;
 }
 
 /* A number, true, false or null. */

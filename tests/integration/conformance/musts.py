@@ -210,6 +210,8 @@ OTHERWISE = [
                                      "read in one way only."),
     ("9110-5.6.4", "An escaped byte in Forwarded makes its element unusable.",
      "No address, scheme or host needs one; the nearest address known so far stays the client."),
+    ("9110-6.6.1", "With --no-date-header no response has a Date.", "The option says so: for a server "
+                                                                   "behind one that adds it."),
     ("9110-2.5", "HTTP/1.2 to 1.9 get 505, where they should be read as 1.1.",
      "llhttp does not read them, and nobody sends them."),
 ]

@@ -312,9 +312,10 @@ static void a_template_that_is_not_json_is_refused_at_its_place(void **state)
     assert_refused("[01]", "this is no value (a string needs quotes)", 1);
     assert_refused("[A]", "this is no value (a string needs quotes)", 1);
     assert_refused("['a", "a string does not end", 1);
-    assert_refused("['\\q']", "a string has a \"\\\" that begins no escape", 1);
-    assert_refused("['\\u12g4']", "a string has a \"\\\" that begins no escape", 1);
-    assert_refused("['\\", "a string has a \"\\\" that begins no escape", 1);
+    assert_refused("['a\\", "a string does not end", 1);
+    assert_refused("['\\q']", "a string has an unknown escape", 1);
+    assert_refused("['\\u12g4']", "\\u needs four hex digits", 1);
+    assert_refused("['\\ud800']", "half of a surrogate pair", 1);
     assert_null(json("[%p]", (void *)&text));
     assert_string_equal(text.why, "a conversion is none of %s, %d, %u, %g, %i");
     assert_null(json("{%d: 1}", 1));
