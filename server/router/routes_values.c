@@ -93,6 +93,14 @@ csgi_str routes_absolute(routes_reader *self, csgi_str path)
     return STR("");
 }
 
+void *routes_alloc(routes_reader *self, size_t count, size_t size)
+{
+    void *items = arena_alloc(&self->file->memory, count * size + 1, 0);
+
+    if (!items) self->has_no_memory = true;
+    return items;
+}
+
 bool routes_is_name(csgi_str text)
 {
     for (size_t i = 0; i < text.len; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Reading the values of a routes file, each by itself, and complaining of them all. */
+ * What the files that read a routes file share: its values, each by itself, its objects and apps,
+ * and complaining of them all. */
 #ifndef CAPRICORN_ROUTER_ROUTES_VALUES_H
 #define CAPRICORN_ROUTER_ROUTES_VALUES_H
 
@@ -38,6 +39,19 @@ bool routes_read_use(routes_reader *self, const json_value *it, const char *key,
  * its kind's type. What is wrong with it is complained of. */
 void routes_read_value(routes_reader *self, const json_value *it, const routes_key *key,
                        void *field);
+/* Room for so many items in the file's memory; NULL: there is none, which is noted. */
+void *routes_alloc(routes_reader *self, size_t count, size_t size);
+
+/* Reads an object into the struct of its shape. What is wrong with it is complained of. */
+void routes_read_object(routes_reader *self, const json_value *object, const routes_shape *shape,
+                        void *out);
+/* Adds the apps under "apps". */
+void routes_read_apps(routes_reader *self, const json_value *apps);
+/* Adds the app that stands in the place of a middleware. False: the complaint is made. */
+bool routes_read_app_in_place(routes_reader *self, const json_value *it, routes_use *out);
+/* Makes apps of the plugins that are used and are not among the declared ("apps"; may be NULL), and
+ * gives all apps to the file, of which everything else was read. */
+void routes_keep_apps(routes_reader *self, const json_value *declared);
 /* Sets the options that "server" has. */
 void routes_read_server(routes_reader *self, const json_value *server);
 
