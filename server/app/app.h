@@ -42,6 +42,7 @@ typedef struct app_route {
     csgi_str path, methods, host; /* empty methods, empty host: any */
     csgi_str use, file;           /* "APP:ENDPOINT", and its plugin's file */
     uint64_t generation;          /* of the plugin */
+    uint64_t timeout_ms;          /* 0: none of its own */
     const csgi_str *around;       /* middleware, outermost first: "APP:ENDPOINT" */
     size_t around_count;
 } app_route;

@@ -30,6 +30,7 @@ csgi_status app_set_get_route(const app_set *self, size_t index, arena *memory, 
         .use = print_use(target->endpoint, memory),
         .file = of->plugin->file ? str_from(of->plugin->file) : STR(""),
         .generation = of->host.generation,
+        .timeout_ms = target->timeout_ms,
         .around = around,
         .around_count = target->around_count,
     };

@@ -12,7 +12,7 @@
 #include "worker/offline.h"
 #include "worker/worker.h"
 
-enum { COLUMN_COUNT = 7 };
+enum { COLUMN_COUNT = 8 };
 
 /* A column is left out when every cell but the title is empty. */
 typedef struct row {
@@ -45,6 +45,14 @@ static csgi_str join(const csgi_str *items, size_t count, arena *memory)
     return joined;
 }
 
+/* As it may stand in a routes file; empty for 0. */
+static csgi_str print_duration(uint64_t ms, arena *memory)
+{
+    if (ms == 0) return STR("");
+    return ms % 1000 ? arena_printf(memory, "%" PRIu64 "ms", ms)
+                     : arena_printf(memory, "%" PRIu64 "s", ms / 1000);
+}
+
 static row row_of(const app_route *it, arena *memory)
 {
     return (row){ {
@@ -55,6 +63,7 @@ static row row_of(const app_route *it, arena *memory)
         it->file,
         arena_printf(memory, "%" PRIu64, it->generation),
         join(it->around, it->around_count, memory),
+        print_duration(it->timeout_ms, memory),
     } };
 }
 
@@ -93,6 +102,7 @@ static void print_table(const row *rows, size_t count)
         CSGI_STR("PLUGIN"),
         CSGI_STR("GENERATION"),
         CSGI_STR("MIDDLEWARE"),
+        CSGI_STR("TIMEOUT"),
     } };
     size_t widths[COLUMN_COUNT] = { 0 };
 
@@ -194,7 +204,7 @@ static csgi_status print_json(const app_set *apps, arena *memory)
             if (k) fputs(", ", stdout);
             print_string(it.around[k]);
         }
-        fputs("]}", stdout);
+        printf("], \"timeout_ms\": %" PRIu64 "}", it.timeout_ms);
     }
     puts("\n]");
     return CSGI_OK;
@@ -235,8 +245,9 @@ const command routes_command = {
     .synopsis = "[OPTION ...] [FILE.so ...]",
     .about =
         "Loads the named plugins, or all in the plugin directory, and prints where \"capricorn "
-        "run\" would serve what: path, methods, host, endpoint, plugin file and middleware, the "
-        "outermost first. No start-up is run. What all routes leave empty is left out.\n"
+        "run\" would serve what: path, methods, host, endpoint, plugin file, middleware (the "
+        "outermost first) and timeout. No start-up is run. What all routes leave empty is left "
+        "out.\n"
         "\n"
         "  --json   print an array of objects instead\n"
         "\n"

@@ -50,7 +50,7 @@ def test_as_json_it_is_an_array_of_objects():
     assert table["/scope/two/{id:int}/{name}"] == {
         "path": "/scope/two/{id:int}/{name}", "methods": ["GET", "POST"], "host": None,
         "app": "scope:two", "plugin": str(plugin("scope")), "generation": 1,
-        "middleware": ["around:mark", "around:twice"]}
+        "middleware": ["around:mark", "around:twice"], "timeout_ms": 0}
     assert table["/scope"]["methods"] == []
 
 

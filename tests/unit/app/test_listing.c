@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The route table as it is listed. */
-#include "fixture.h"
+#include "routes_fixture.h"
 
 #include "failing_malloc.h"
 
@@ -66,6 +66,36 @@ static void a_route_says_where_what_and_what_is_around(void **state)
     fixture_close(&f);
 }
 
+static void what_a_routes_file_says_of_a_route_is_listed(void **state)
+{
+    fixture f;
+    hand_made made;
+    arena memory;
+    app_route got;
+    routes_entry *entry;
+
+    (void)state;
+    fixture_open(&f, NULL);
+    fixture_add(&f, fixture_plugin(&f, "test", endpoints, COUNT_OF(endpoints)));
+    file_begin(&made);
+    entry = file_route(&made, "/there", "test:one");
+    entry->timeout_ms = 2500;
+    entry->host = STR("*.example.com");
+    entry->methods = STR("PUT");
+    file_serve(&f, &made);
+    arena_init(&memory, NULL, 0);
+    assert_int_equal(app_set_route_count(f.set), 1);
+    assert_int_equal(app_set_get_route(f.set, 0, &memory, &got), CSGI_OK);
+    assert_str(got.path, "/there");
+    assert_str(got.methods, "PUT");
+    assert_str(got.host, "*.example.com");
+    assert_str(got.use, "test:one");
+    assert_int_equal(got.timeout_ms, 2500);
+    assert_int_equal(got.around_count, 0);
+    arena_reset(&memory);
+    fixture_close(&f);
+}
+
 static void without_apps_there_is_none(void **state)
 {
     fixture f;
@@ -104,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_route_says_where_what_and_what_is_around),
+        cmocka_unit_test(what_a_routes_file_says_of_a_route_is_listed),
         cmocka_unit_test(without_apps_there_is_none),
         cmocka_unit_test(without_memory_it_says_so),
     };
