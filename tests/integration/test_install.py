@@ -82,7 +82,10 @@ def test_everything_lands_below_destdir_and_names_the_prefix_alone(prefix, tmp_p
 def test_uninstall_removes_what_was_installed_and_nothing_else(prefix, tmp_path):
     make("install", f"PREFIX={tmp_path}")
     assert {"bin/capricorn", "include/csgi/web.h", "lib/pkgconfig/csgi.pc", "lib/libcsgi_web.a",
-            "lib/capricorn/plugins/weather.so", "share/capricorn/routes.schema.json"} <= set(files(tmp_path))
+            "lib/capricorn/plugins/weather.so", "share/capricorn/routes.schema.json",
+            "share/man/man1/capricorn.1", "share/bash-completion/completions/capricorn",
+            "share/zsh/site-functions/_capricorn",
+            "share/fish/vendor_completions.d/capricorn.fish"} <= set(files(tmp_path))
     mine = tmp_path / "lib/capricorn/plugins/mine.so"
     mine.write_text("")
     make("uninstall", f"PREFIX={tmp_path}")
