@@ -100,7 +100,7 @@ void app_set_dispatch_along(app_set *self, const router *routes, exchange *reque
 void app_set_dispatch(app_set *self, exchange *request)
 {
     if (self->options.answers_health && health_has_path(request->raw_path) &&
-        health_answer(self, request))
+        health_answer(self, request, host_of(request)))
         return;
     if (self->table)
         app_set_dispatch_along(self, self->table->routes, request, 0);

@@ -17,7 +17,7 @@ static inline bool health_has_path(csgi_str raw_path)
 }
 
 /* Answers a request for one of the two paths, and marks it as not worth a line in the access log.
- * False: an app has a route of exactly that path, and nothing was done. */
-bool health_answer(const app_set *self, exchange *request);
+ * False: an app has a route of exactly that path, at that host, and nothing was done. */
+bool health_answer(const app_set *self, exchange *request, csgi_str host);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The server's own /healthz and /readyz, and the routes that come before them. */
-#include "fixture.h"
+#include "routes_fixture.h"
 
 static csgi_status own(void *self, const csgi_scope *scope, csgi_receive *receive, csgi_send *send)
 {
@@ -94,6 +94,26 @@ static void a_route_of_that_very_path_comes_first(void **state)
     fixture_close(&f);
 }
 
+static void a_route_for_one_host_comes_first_there_alone(void **state)
+{
+    static const csgi_field at_host = { CSGI_STR("host"), CSGI_STR("a.example"), 0, 0 };
+    const memory_request request = { .raw_path = CSGI_STR("/healthz"), .headers = { &at_host, 1 } };
+    fixture f;
+    hand_made made;
+    answer got;
+
+    (void)state;
+    open_with(&f, "/x", "GET");
+    file_begin(&made);
+    file_route(&made, "/healthz", "test:own")->host = STR("a.example");
+    file_serve(&f, &made);
+    ask_begin(&f, &got, &request);
+    loop_run(f.loop);
+    assert_int_equal(got.status, 207);
+    assert_int_equal(get(&f, "/healthz").status, 200);
+    fixture_close(&f);
+}
+
 static void a_route_for_all_paths_does_not(void **state)
 {
     fixture f;
@@ -125,6 +145,7 @@ int main(void)
         cmocka_unit_test(other_methods_are_not_allowed),
         cmocka_unit_test(paths_that_are_nearly_the_same_are_others),
         cmocka_unit_test(a_route_of_that_very_path_comes_first),
+        cmocka_unit_test(a_route_for_one_host_comes_first_there_alone),
         cmocka_unit_test(a_route_for_all_paths_does_not),
         cmocka_unit_test(without_the_option_they_are_paths_like_others),
     };
