@@ -15,6 +15,7 @@ typedef struct instance instance; /* one app: a plugin with a configuration */
 
 typedef struct app_options {
     csgi_str server_url;
+    csgi_str root_path;     /* that a proxy has taken off every path: "/api"; empty: none */
     uint32_t host_flags;    /* CSGI_HOST_*, as every instance is told */
     bool answers_health;    /* /healthz and /readyz, unless an app has such a route */
     size_t max_concurrency; /* calls at once; beyond: 503; 0: no limit */

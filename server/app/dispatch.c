@@ -14,9 +14,10 @@ static void refuse(exchange *request, uint32_t status, const char *detail, csgi_
 
 static const csgi_fields no_fields = { NULL, 0 };
 
-/* The path with its slash added or taken away, and the query as it was. A path that begins with two
- * slashes would be read as another host's name (RFC 3986 section 4.2), so it is not offered. */
-static void redirect(exchange *request, csgi_str location)
+/* The path with its slash added or taken away, and the query as it was, below what a proxy has
+ * taken off. A path that begins with two slashes would be read as another host's name (RFC 3986
+ * section 4.2), so it is not offered. */
+static void redirect(exchange *request, csgi_str root, csgi_str location)
 {
     csgi_field header = { CSGI_STR("location"), location, 0, 0 };
 
@@ -24,9 +25,10 @@ static void redirect(exchange *request, csgi_str location)
         refuse(request, 404, "Not Found", no_fields);
         return;
     }
-    if (request->query_string.len) {
-        header.value = arena_printf(&request->arena, "%.*s?%.*s", STR_ARG(location),
-                                    STR_ARG(request->query_string));
+    if (root.len || request->query_string.len) {
+        header.value =
+            arena_printf(&request->arena, "%.*s%.*s%s%.*s", STR_ARG(root), STR_ARG(location),
+                         request->query_string.len ? "?" : "", STR_ARG(request->query_string));
     }
     if (!header.value.ptr) {
         refuse(request, 503, "Service Unavailable", no_fields);
@@ -85,7 +87,7 @@ void app_set_dispatch_along(app_set *self, const router *routes, exchange *reque
         exchange_app_release(request);
         return;
     case ROUTE_REDIRECT:
-        redirect(request, match.location);
+        redirect(request, self->options.root_path, match.location);
         return;
     case ROUTE_BAD_PATH:
         break;

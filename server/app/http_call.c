@@ -144,6 +144,19 @@ static csgi_status root_path_of(http_call *self, csgi_str *out)
     return http_decode_path(self->base.arena, raw, out, &why);
 }
 
+/* What a proxy has taken off the path is put before it again, as it is before what the app is
+ * mounted at; raw_path stays as it came. */
+static csgi_status put_below(http_call *self, csgi_str root)
+{
+    csgi_scope *scope = &self->scope;
+
+    if (root.len == 0) return CSGI_OK;
+    scope->path = arena_printf(self->base.arena, "%.*s%.*s", STR_ARG(root), STR_ARG(scope->path));
+    scope->root_path =
+        arena_printf(self->base.arena, "%.*s%.*s", STR_ARG(root), STR_ARG(scope->root_path));
+    return scope->path.ptr && scope->root_path.ptr ? CSGI_OK : CSGI_ENOMEM;
+}
+
 static csgi_status scope_init(http_call *self, csgi_fields params)
 {
     const app_target *target = self->target;
@@ -174,6 +187,7 @@ static csgi_status scope_init(http_call *self, csgi_fields params)
         .route_config = target->config,
     };
     status = root_path_of(self, &self->scope.root_path);
+    if (status == CSGI_OK) status = put_below(self, self->base.set->options.root_path);
     if (status != CSGI_OK) return status;
     status = copy_host(self->base.arena, request->client, &self->scope.client_host,
                        &self->scope.client_port);

@@ -47,6 +47,8 @@ const char *reference_kind(const option_entry *entry)
         return "text";
     case OPTION_PATH:
         return "path";
+    case OPTION_PREFIX:
+        return "URL path";
     case OPTION_SWITCH:
         return "switch";
     case OPTION_NUMBER:

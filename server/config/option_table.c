@@ -156,6 +156,17 @@ const option_entry option_table[] = {
       .help = "the trusted proxies: addresses, networks, unix:, or * for everyone",
       .more = "As in 127.0.0.1,10.0.0.0/8,2001:db8::/32; unix: is whoever may open the "
               "server's Unix socket." },
+    { .name = "root-path",
+      .group = OPTIONS_PROXIES,
+      .also = OPTION_OF_CALL,
+      .kind = OPTION_PREFIX,
+      FIELD(root_path),
+      .metavar = "PATH",
+      .fallback = "",
+      .help = "what a proxy takes off the beginning of every path, as in /api",
+      .more =
+          "Applications are told of it: it stands before their path and their root_path, and "
+          "redirections lead below it. Routes match what is left, and are written without it." },
     { .name = "server-header",
       .group = OPTIONS_RESPONSES,
       .kind = OPTION_SWITCH,

@@ -78,6 +78,8 @@ const char *option_expects(option_kind kind)
         return "a path";
     case OPTION_HEADER:
         return "NAME:VALUE";
+    case OPTION_PREFIX:
+        return "a path such as /api, with no slash at its end";
     case OPTION_TEXT:
     case OPTION_LIST:
         break;
@@ -104,6 +106,7 @@ static bool parse_number(const option_entry *entry, csgi_str text, uint64_t *num
     case OPTION_SWITCH:
     case OPTION_LIST:
     case OPTION_HEADER:
+    case OPTION_PREFIX:
         break;
     }
     return false;
@@ -160,6 +163,27 @@ static csgi_status set_trust(const char **field, const char *text, buffer *probl
     return status;
 }
 
+/* Segments of unreserved characters (RFC 3986 section 2.3), a slash before each. */
+static bool is_prefix(csgi_str text)
+{
+    for (size_t start = 0; start < text.len;) {
+        csgi_str segment = str_slice(text, start + 1, SIZE_MAX);
+
+        if (text.ptr[start] != '/') return false;
+        segment = str_slice(segment, 0, str_find_char(segment, '/'));
+        if (segment.len == 0 || str_eq(segment, STR(".")) || str_eq(segment, STR("..")))
+            return false;
+        for (size_t i = 0; i < segment.len; i++) {
+            char c = char_lower(segment.ptr[i]);
+
+            if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !strchr("-._~", c))
+                return false;
+        }
+        start += 1 + segment.len;
+    }
+    return text.len > 0;
+}
+
 static csgi_status set_number(uint64_t *field, const option_entry *entry, const char *text,
                               buffer *problem)
 {
@@ -189,7 +213,7 @@ static csgi_status set_value(server_options *self, const option_entry *entry, co
     void *field = (char *)self + entry->offset;
     bool is_text = entry->kind == OPTION_TEXT || entry->kind == OPTION_PATH;
 
-    if (is_text && *text) {
+    if ((is_text && *text) || (entry->kind == OPTION_PREFIX && is_prefix(str_from(text)))) {
         memcpy(field, &text, sizeof text);
         return CSGI_OK;
     }
@@ -524,6 +548,8 @@ option_form option_form_of(option_kind kind)
         return (option_form){ .is_list = true, .is_string = true, .pattern = "." };
     case OPTION_HEADER:
         return (option_form){ .is_list = true, .is_string = true, .pattern = "^[^:]+:" };
+    case OPTION_PREFIX:
+        return (option_form){ .is_string = true, .pattern = "^(/[A-Za-z0-9._~-]+)+$" };
     case OPTION_TEXT:
     case OPTION_PATH:
     case OPTION_TRUST:

@@ -29,7 +29,7 @@ typedef enum option_source {
 
 typedef struct server_options {
     const char *host, *uds, *plugin_dir, *access_log_format;
-    const char *env_file, *pid_file, *user, *group;
+    const char *env_file, *pid_file, *user, *group, *root_path;
     option_list bind, headers;
     uint64_t fd; /* 0: none */
     uint64_t drain_delay_ms;
@@ -52,6 +52,7 @@ typedef struct server_options {
 typedef enum option_kind {
     OPTION_TEXT,
     OPTION_PATH,   /* a relative one in a file starts at that file's directory */
+    OPTION_PREFIX, /* of URL paths: "/api"; nothing in it takes an escape */
     OPTION_SWITCH, /* --name and --no-name */
     OPTION_NUMBER,
     OPTION_DURATION, /* "250ms", "2s", "1m"; a plain number is seconds; kept in milliseconds */

@@ -33,6 +33,7 @@ static csgi_status make_apps(offline *self, const server_options *options, uint3
     const loop_options of_loop = { .stack_size = options->stack_size,
                                    .stall_threshold_ms = options->stall_threshold_ms };
     const app_options of_apps = { .server_url = CSGI_STR("app:"),
+                                  .root_path = str_from(options->root_path),
                                   .host_flags = host_flags,
                                   .startup_timeout_ms = options->timeout_startup_ms,
                                   .on_step = crash_set_step };

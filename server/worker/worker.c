@@ -326,6 +326,7 @@ static http1_options http1_options_of(const server_options *options, csgi_str fi
 static csgi_status make_apps(worker *self, buffer *problem)
 {
     const app_options of_apps = { .server_url = buffer_str(&self->url),
+                                  .root_path = str_from(self->options->root_path),
                                   .answers_health = self->options->health,
                                   .max_concurrency = self->options->limit_concurrency,
                                   .startup_timeout_ms = self->options->timeout_startup_ms,

@@ -48,6 +48,24 @@ def test_an_own_server_header_stands_in_place_of_ours(serve):
     assert [value for name, value in fields if name == "date"] == ["today"]
 
 
+# ---- below a path that a proxy has taken off ----
+
+
+def test_applications_are_told_what_a_proxy_took_off_their_path(serve):
+    server = serve("scope", arguments=["--root-path", "/api/v1"])
+    scope = server.get("/scope?a=b").json()
+    assert scope["path"] == "/api/v1/scope" and scope["root_path"] == "/api/v1"
+    assert scope["raw_path"] == "/scope" and scope["route"] == "/scope"
+    assert server.get("/api/v1/scope").status == 404, "the proxy has taken it off"
+
+
+def test_redirections_lead_below_the_root_path(serve):
+    server = serve("tasks", arguments=["--root-path", "/api"])
+    assert server.get("/hello/?a=b").get("location") == "/api/hello?a=b"
+    assert server.get("/hello/").get("location") == "/api/hello"
+    assert serve("tasks").get("/hello/").get("location") == "/hello"
+
+
 # ---- where to listen ----
 
 

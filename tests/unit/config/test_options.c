@@ -225,6 +225,23 @@ static void headers_are_checked_as_they_are_read(void **state)
                    "--header: found \"\", expected NAME:VALUE\n");
 }
 
+static void a_root_path_needs_no_escape(void **state)
+{
+    static const char *const good[] = { "/a", "/api/v1.2", "/~x/-/_/..." };
+    static const char *const bad[] = { "",    "/",    "api", "/api/", "//a",  "/a//b",
+                                       "/./", "/a/.", "/..", "/a b",  "/%41", "/a?b" };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_int_equal(READ("--root-path", good[i]), CSGI_OK);
+        assert_string_equal(options.root_path, good[i]);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_int_equal(READ("--root-path", bad[i]), CSGI_EINVAL);
+    assert_problem("--root-path: found \"/a?b\", expected a path such as /api, with no slash at "
+                   "its end\n");
+}
+
 static csgi_status read_variable(const char *name, const char *value)
 {
     csgi_status status;
@@ -455,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_command_has_its_own_options_only),
         cmocka_unit_test(a_list_of_proxies_is_checked_as_it_is_read),
         cmocka_unit_test(a_flag_beats_the_environment),
+        cmocka_unit_test(a_root_path_needs_no_escape),
         cmocka_unit_test(headers_are_checked_as_they_are_read),
         cmocka_unit_test(headers_in_the_environment_stand_on_lines),
         cmocka_unit_test(the_platforms_port_counts_when_nothing_of_ours_says_where),
