@@ -33,8 +33,12 @@
 #define MAPS_SPARED 2048
 /* One large frame may step over the page that we look at: whatever we see, a stack keeps such pages
  * for no more than so many uses. */
-#define USES_PER_TRIM 32
-#define PAGE          ((size_t)4096)
+#define USES_PER_TRIM 64
+/* A look at a stack is more than 1 % of a small request. When so many in a row found nothing, most
+ * are left out, until one finds something again. */
+#define CLEAN_LOOKS     64u
+#define STACKS_PER_LOOK 8u
+#define PAGE            ((size_t)4096)
 
 _Static_assert(STACK_MIN << (STACK_CLASSES - 1) == STACK_MAX, "a class for every size");
 
@@ -222,10 +226,23 @@ static void give_pages_back(const stack *item, const char *end)
     madvise(item->low, (size_t)(end - item->low), MADV_DONTNEED);
 }
 
+/* Is it this one's turn to be looked at, and has a call gone deep on it? */
+static bool is_found_soiled(stack_class *class, const stack *item)
+{
+    if (class->clean_looks >= CLEAN_LOOKS && ++class->unseen < STACKS_PER_LOOK) return false;
+    class->unseen = 0;
+    if (is_soiled(item)) {
+        class->clean_looks = 0;
+        return true;
+    }
+    class->clean_looks++;
+    return false;
+}
+
 static void put_back(stack_class *class, stack *item)
 {
     if (class->warm_count < STACK_WARM_MAX) {
-        if (is_soiled(item))
+        if (is_found_soiled(class, item))
             give_pages_back(item, sentinel_page(item) + PAGE);
         else if (item->uses % USES_PER_TRIM == 0)
             give_pages_back(item, sentinel_page(item));

@@ -38,6 +38,8 @@ typedef struct stack_class {
     list_node slabs;
     list_node free; /* those with pages first */
     size_t free_count, warm_count;
+    unsigned clean_looks; /* one after the other, at stacks that were given back */
+    unsigned unseen;      /* stacks given back since the last look */
 } stack_class;
 
 typedef struct stack_pool {
@@ -53,7 +55,8 @@ csgi_status stack_pool_init(stack_pool *self, stack_guard guard);
 void stack_pool_fini(stack_pool *self);
 /* A stack of at least that size. CSGI_ENOMEM; CSGI_ELIMIT: beyond max_stacks or STACK_MAX. */
 csgi_status stack_take(stack_pool *self, size_t size, stack **out);
-/* Takes it back; what a deep call has soiled goes back to the system. */
+/* Takes it back; what a deep call has soiled goes back to the system, at the latest after some more
+ * uses. */
 void stack_give_back(stack_pool *self, stack *item);
 
 #endif

@@ -183,6 +183,40 @@ static void pages_that_no_look_finds_are_given_back_after_some_uses(void **state
     stack_pool_fini(&pool);
 }
 
+static void use_pages(stack_pool *pool, size_t deepest)
+{
+    stack *item;
+
+    assert_int_equal(stack_take(pool, STACK_MIN, &item), 0);
+    for (size_t at = item->size - deepest; at < item->size; at += 512)
+        item->low[at] = 1;
+    stack_give_back(pool, item);
+}
+
+/* Shallow calls in plenty let the pool look away most of the time; not for long, though. */
+static void deep_calls_are_found_when_shallow_ones_came_before(void **state)
+{
+    enum { DEEP = 40 };
+    static stack *taken[DEEP];
+    stack_pool pool;
+    size_t kept = 0;
+
+    (void)state;
+    assert_int_equal(stack_pool_init(&pool, STACK_GUARD_AUTO), 0);
+    for (size_t i = 0; i < 1000; i++)
+        use_pages(&pool, 1024);
+    for (size_t i = 0; i < DEEP; i++) {
+        assert_int_equal(stack_take(&pool, STACK_MIN, &taken[i]), 0);
+        memset(taken[i]->low, 1, taken[i]->size);
+    }
+    for (size_t i = 0; i < DEEP; i++)
+        stack_give_back(&pool, taken[i]);
+    for (size_t i = 0; i < DEEP; i++)
+        kept += count_pages(taken[i]->low, STACK_MIN) > STACK_WARM_SIZE / PAGE;
+    assert_true(kept < 8);
+    stack_pool_fini(&pool);
+}
+
 static void the_pool_keeps_a_bounded_number_of_stacks(void **state)
 {
     enum { COUNT = 3 * STACK_WARM_MAX };
@@ -236,6 +270,7 @@ int main(void)
         cmocka_unit_test(sizes_are_rounded_up_and_have_an_end),
         cmocka_unit_test(what_a_deep_call_has_soiled_is_given_back),
         cmocka_unit_test(pages_that_no_look_finds_are_given_back_after_some_uses),
+        cmocka_unit_test(deep_calls_are_found_when_shallow_ones_came_before),
         cmocka_unit_test(the_pool_keeps_a_bounded_number_of_stacks),
         cmocka_unit_test(a_waiting_task_touches_two_pages_at_most),
     };
