@@ -29,8 +29,9 @@ const option_entry option_table[] = {
       .fallback = "8000",
       .help = "listen on this port; 0 picks a free one and prints it",
       .more = "The variable PORT, by which platforms say the port, counts where neither an "
-              "argument nor a CAPRICORN_ variable says where to listen; it beats the routes "
-              "file." },
+              "argument nor a CAPRICORN_ variable says where to listen; it beats the "
+              "routes file. A CAPRICORN_PORT such as tcp://10.0.0.1:8000, by which "
+              "Kubernetes tells of a service of that name, does not count." },
     { .name = "uds",
       .group = OPTIONS_LISTEN,
       .also = OPTION_OF_HEALTH,

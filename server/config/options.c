@@ -2,7 +2,6 @@
  * Reading the options of the table from arguments, environment and the routes file. */
 #include "config/options.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,217 +10,7 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "base/suggest.h"
-#include "config/header_text.h"
-#include "config/trust.h"
-#include "config/units.h"
-
-static bool parse_log_level(csgi_str text, uint64_t *level)
-{
-    static const struct {
-        csgi_str name;
-        log_level level;
-    } levels[] = {
-        { CSGI_STR("debug"), LOG_DEBUG },       { CSGI_STR("info"), LOG_INFO },
-        { CSGI_STR("warning"), LOG_WARNING },   { CSGI_STR("error"), LOG_ERROR },
-        { CSGI_STR("critical"), LOG_CRITICAL },
-    };
-
-    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
-        if (!str_eq_nocase(text, levels[i].name)) continue;
-        *level = levels[i].level;
-        return true;
-    }
-    return false;
-}
-
-static bool parse_log_format(csgi_str text, uint64_t *style)
-{
-    if (!str_eq_nocase(text, STR("text")) && !str_eq_nocase(text, STR("json"))) return false;
-    *style = str_eq_nocase(text, STR("json")) ? LOG_JSON : LOG_PLAIN;
-    return true;
-}
-
-static bool parse_switch(csgi_str text, bool *on)
-{
-    static const csgi_str yes[] = { CSGI_STR("yes"), CSGI_STR("true"), CSGI_STR("on"),
-                                    CSGI_STR("1") };
-    static const csgi_str no[] = { CSGI_STR("no"), CSGI_STR("false"), CSGI_STR("off"),
-                                   CSGI_STR("0") };
-
-    for (size_t i = 0; i < 4; i++) {
-        if (str_eq_nocase(text, yes[i]) || str_eq_nocase(text, no[i])) {
-            *on = str_eq_nocase(text, yes[i]);
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *option_expects(option_kind kind)
-{
-    switch (kind) {
-    case OPTION_SWITCH:
-        return "yes or no";
-    case OPTION_NUMBER:
-        return "a number";
-    case OPTION_DURATION:
-        return "a duration such as 250ms, 2s or 1m";
-    case OPTION_SIZE:
-        return "a size such as 64KiB or 1MiB";
-    case OPTION_LOG_LEVEL:
-        return "debug, info, warning, error or critical";
-    case OPTION_LOG_FORMAT:
-        return "text or json";
-    case OPTION_TRUST:
-        return "addresses, networks such as 10.0.0.0/8, unix: or *";
-    case OPTION_PATH:
-        return "a path";
-    case OPTION_HEADER:
-        return "NAME:VALUE";
-    case OPTION_PREFIX:
-        return "a path such as /api, with no slash at its end";
-    case OPTION_TEXT:
-    case OPTION_LIST:
-        break;
-    }
-    return "text that is not empty";
-}
-
-static bool parse_number(const option_entry *entry, csgi_str text, uint64_t *number)
-{
-    switch (entry->kind) {
-    case OPTION_NUMBER:
-        return str_parse_u64(text, number);
-    case OPTION_DURATION:
-        return parse_duration_ms(text, number);
-    case OPTION_SIZE:
-        return parse_size(text, number);
-    case OPTION_LOG_LEVEL:
-        return parse_log_level(text, number);
-    case OPTION_LOG_FORMAT:
-        return parse_log_format(text, number);
-    case OPTION_TEXT:
-    case OPTION_PATH:
-    case OPTION_TRUST:
-    case OPTION_SWITCH:
-    case OPTION_LIST:
-    case OPTION_HEADER:
-    case OPTION_PREFIX:
-        break;
-    }
-    return false;
-}
-
-static bool is_bounded(option_kind kind)
-{
-    return kind == OPTION_NUMBER || kind == OPTION_DURATION || kind == OPTION_SIZE;
-}
-
-static option_list *list_of(server_options *self, const option_entry *entry)
-{
-    return (option_list *)(void *)((char *)self + entry->offset);
-}
-
-static bool is_list(const option_entry *entry)
-{
-    return entry->kind == OPTION_LIST || entry->kind == OPTION_HEADER;
-}
-
-static csgi_status append_item(server_options *self, const option_entry *entry, csgi_str text,
-                               buffer *problem)
-{
-    option_list *list = list_of(self, entry);
-    csgi_str name, value;
-    const char *expected = entry->kind == OPTION_HEADER ? header_split(text, &name, &value) : NULL;
-
-    if (expected) {
-        buffer_printf(problem, "found \"%.*s\", expected %s", STR_ARG(text), expected);
-        return CSGI_EINVAL;
-    }
-    if (list->count == OPTION_LIST_MAX) {
-        buffer_printf(problem, "found \"%.*s\", expected at most %u of them", STR_ARG(text),
-                      OPTION_LIST_MAX);
-        return CSGI_EINVAL;
-    }
-    list->items[list->count++] = text;
-    return CSGI_OK;
-}
-
-static csgi_status set_trust(const char **field, const char *text, buffer *problem)
-{
-    trust_list list;
-    csgi_str wrong = { NULL, 0 };
-    const char *why = "no memory for it";
-    csgi_status status = trust_list_parse(&list, str_from(text), &wrong, &why);
-
-    if (status == CSGI_OK) {
-        trust_list_fini(&list);
-        *field = text;
-        return CSGI_OK;
-    }
-    buffer_printf(problem, "found \"%.*s\": %s", STR_ARG(wrong), why);
-    return status;
-}
-
-/* Segments of unreserved characters (RFC 3986 section 2.3), a slash before each. */
-static bool is_prefix(csgi_str text)
-{
-    for (size_t start = 0; start < text.len;) {
-        csgi_str segment = str_slice(text, start + 1, SIZE_MAX);
-
-        if (text.ptr[start] != '/') return false;
-        segment = str_slice(segment, 0, str_find_char(segment, '/'));
-        if (segment.len == 0 || str_eq(segment, STR(".")) || str_eq(segment, STR("..")))
-            return false;
-        for (size_t i = 0; i < segment.len; i++) {
-            char c = char_lower(segment.ptr[i]);
-
-            if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !strchr("-._~", c))
-                return false;
-        }
-        start += 1 + segment.len;
-    }
-    return text.len > 0;
-}
-
-static csgi_status set_number(uint64_t *field, const option_entry *entry, const char *text,
-                              buffer *problem)
-{
-    uint64_t number;
-
-    if (!parse_number(entry, str_from(text), &number)) {
-        buffer_printf(problem, "found \"%s\", expected %s", text, option_expects(entry->kind));
-        return CSGI_EINVAL;
-    }
-    if (is_bounded(entry->kind) && (number < entry->min || number > entry->max)) {
-        const char *unit = entry->kind == OPTION_DURATION ? " ms"
-                           : entry->kind == OPTION_SIZE   ? " bytes"
-                                                          : "";
-
-        buffer_printf(problem, "found \"%s\", expected %llu to %llu%s", text,
-                      (unsigned long long)entry->min, (unsigned long long)entry->max, unit);
-        return CSGI_EINVAL;
-    }
-    *field = number;
-    return CSGI_OK;
-}
-
-/* Sets one option, or one more element of a list. On failure *problem has "found ...". */
-static csgi_status set_value(server_options *self, const option_entry *entry, const char *text,
-                             buffer *problem)
-{
-    void *field = (char *)self + entry->offset;
-    bool is_text = entry->kind == OPTION_TEXT || entry->kind == OPTION_PATH;
-
-    if ((is_text && *text) || (entry->kind == OPTION_PREFIX && is_prefix(str_from(text)))) {
-        memcpy(field, &text, sizeof text);
-        return CSGI_OK;
-    }
-    if (is_list(entry) && *text) return append_item(self, entry, str_from(text), problem);
-    if (entry->kind == OPTION_TRUST) return set_trust(field, text, problem);
-    if (entry->kind == OPTION_SWITCH && parse_switch(str_from(text), field)) return CSGI_OK;
-    return set_number(field, entry, text, problem);
-}
+#include "config/option_values.h"
 
 /* Adds a line to *problem: source ("--port", "CAPRICORN_PORT"), and what was found there. */
 static void report_found(const char *source, buffer *found, buffer *problem)
@@ -235,7 +24,7 @@ static void set_option(server_options *self, const option_entry *entry, const ch
 {
     buffer found = { 0 };
 
-    set_value(self, entry, text, &found);
+    option_set(self, entry, text, &found);
     report_found(source, &found, problem);
 }
 
@@ -267,7 +56,7 @@ static void set_list(server_options *self, const option_entry *entry, const char
 {
     buffer found = { 0 };
 
-    list_of(self, entry)->count = 0;
+    option_list_of(self, entry)->count = 0;
     for (size_t start = 0; start <= text.len;) {
         csgi_str rest = str_slice(text, start, SIZE_MAX);
         csgi_str item =
@@ -279,9 +68,27 @@ static void set_list(server_options *self, const option_entry *entry, const char
             buffer_printf(&found, "found \"%.*s\", expected text between the %s", STR_ARG(text),
                           entry->kind == OPTION_HEADER ? "line ends" : "commas");
         else
-            append_item(self, entry, item, &found);
+            option_append(self, entry, item, &found);
         report_found(source, &found, problem);
     }
+}
+
+/* Kubernetes and Docker tell of a service named capricorn by CAPRICORN_PORT=tcp://10.0.0.1:8000,
+ * CAPRICORN_PORT_8000_TCP and CAPRICORN_SERVICE_HOST: those are not said to us. */
+static bool is_service_link(csgi_str name, csgi_str value)
+{
+    return str_starts_with(name, STR("CAPRICORN_SERVICE_")) ||
+           str_starts_with(name, STR("CAPRICORN_PORT_")) ||
+           (str_eq(name, STR("CAPRICORN_PORT")) &&
+            str_starts_with(str_slice(value, str_find_char(value, ':'), SIZE_MAX), STR("://")));
+}
+
+/* What a variable of ours says, or NULL. */
+static const char *own_variable(const char *name)
+{
+    const char *text = getenv(name);
+
+    return text && is_service_link(str_from(name), str_from(text)) ? NULL : text;
 }
 
 /* PORT is how platforms say the port; it counts where nothing of ours says where to listen. */
@@ -293,7 +100,7 @@ static void read_port(server_options *self, buffer *problem)
     const option_entry *entry = options_find_key(STR("port"));
 
     for (size_t i = 0; i < COUNT_OF(rivals); i++) {
-        if (getenv(rivals[i])) return;
+        if (own_variable(rivals[i])) return;
     }
     if (!text || !*text || options_source(self, "port") == OPTION_FROM_ARGUMENTS) return;
     self->sources[entry - option_table] = OPTION_FROM_ENVIRONMENT;
@@ -310,11 +117,11 @@ csgi_status options_read_environment(server_options *self, buffer *problem)
         server_options trial, *into = &trial;
 
         environment_name(&option_table[i], name, sizeof name);
-        text = getenv(name);
+        text = own_variable(name);
         if (!text) continue;
         if (self->sources[i] != OPTION_FROM_ARGUMENTS) into = self;
         into->sources[i] = OPTION_FROM_ENVIRONMENT;
-        if (is_list(&option_table[i]))
+        if (option_is_list(&option_table[i]))
             set_list(into, &option_table[i], name, str_from(text), problem);
         else
             set_option(into, &option_table[i], name, text, problem);
@@ -335,7 +142,8 @@ csgi_status options_find_strangers(buffer *lines)
     }
     for (char **variable = environ; *variable && status == CSGI_OK; variable++) {
         csgi_str name = str_slice(str_from(*variable), 0, strcspn(*variable, "="));
-        bool is_known = !str_starts_with(name, STR("CAPRICORN_"));
+        csgi_str value = str_slice(str_from(*variable), name.len + 1, SIZE_MAX);
+        bool is_known = !str_starts_with(name, STR("CAPRICORN_")) || is_service_link(name, value);
         csgi_str nearest;
 
         for (size_t i = 0; i < option_count; i++)
@@ -389,8 +197,8 @@ static void begin_argument(server_options *self, const option_entry *entry)
 {
     size_t index = (size_t)(entry - option_table);
 
-    if (is_list(entry) && self->sources[index] != OPTION_FROM_ARGUMENTS)
-        list_of(self, entry)->count = 0;
+    if (option_is_list(entry) && self->sources[index] != OPTION_FROM_ARGUMENTS)
+        option_list_of(self, entry)->count = 0;
     self->sources[index] = OPTION_FROM_ARGUMENTS;
 }
 
@@ -501,12 +309,15 @@ const option_entry *options_suggest_key(csgi_str key)
 {
     char own[OPTION_COUNT_MAX][OPTION_NAME_MAX];
     csgi_str known[OPTION_COUNT_MAX];
+    size_t count = 0;
 
     for (size_t i = 0; i < option_count; i++) {
-        option_print_key(&option_table[i], own[i], sizeof own[i]);
-        known[i] = str_from(own[i]);
+        if (option_table[i].is_not_in_file) continue;
+        option_print_key(&option_table[i], own[count], sizeof own[count]);
+        known[count] = str_from(own[count]);
+        count++;
     }
-    return options_find_key(suggest_nearest(key, known, option_count));
+    return options_find_key(suggest_nearest(key, known, count));
 }
 
 csgi_status options_set_from_file(server_options *self, const option_entry *entry, const char *text,
@@ -516,46 +327,12 @@ csgi_status options_set_from_file(server_options *self, const option_entry *entr
     server_options trial = { 0 };
     csgi_status status;
 
-    if (*source > OPTION_FROM_FILE) return set_value(&trial, entry, text, problem);
-    if (is_list(entry) && *source == OPTION_BY_DEFAULT) list_of(self, entry)->count = 0;
-    status = set_value(self, entry, text, problem);
+    if (*source > OPTION_FROM_FILE) return option_set(&trial, entry, text, problem);
+    if (option_is_list(entry) && *source == OPTION_BY_DEFAULT)
+        option_list_of(self, entry)->count = 0;
+    status = option_set(self, entry, text, problem);
     if (status == CSGI_OK) *source = OPTION_FROM_FILE;
     return status;
-}
-
-option_form option_form_of(option_kind kind)
-{
-    static const char *const levels[] = { "debug", "info", "warning", "error", "critical", NULL };
-    static const char *const formats[] = { "text", "json", NULL };
-
-    switch (kind) {
-    case OPTION_SWITCH:
-        return (option_form){ .is_boolean = true };
-    case OPTION_NUMBER:
-        return (option_form){ .is_integer = true };
-    case OPTION_DURATION:
-        return (option_form){ .is_number = true,
-                              .is_string = true,
-                              .pattern = "^([0-9]+(\\.[0-9]{1,3})?[smh]?|[0-9]+ms)$" };
-    case OPTION_SIZE:
-        return (
-            option_form){ .is_integer = true, .is_string = true, .pattern = "^[0-9]+([KMG]iB)?$" };
-    case OPTION_LOG_LEVEL:
-        return (option_form){ .is_string = true, .words = levels };
-    case OPTION_LOG_FORMAT:
-        return (option_form){ .is_string = true, .words = formats };
-    case OPTION_LIST:
-        return (option_form){ .is_list = true, .is_string = true, .pattern = "." };
-    case OPTION_HEADER:
-        return (option_form){ .is_list = true, .is_string = true, .pattern = "^[^:]+:" };
-    case OPTION_PREFIX:
-        return (option_form){ .is_string = true, .pattern = "^(/[A-Za-z0-9._~-]+)+$" };
-    case OPTION_TEXT:
-    case OPTION_PATH:
-    case OPTION_TRUST:
-        break;
-    }
-    return (option_form){ .is_string = true, .pattern = "." };
 }
 
 /* ---- asking ---- */

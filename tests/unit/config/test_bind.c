@@ -224,6 +224,43 @@ static void a_socket_that_is_given_twice_is_named(void **state)
     assert_int_equal(list.count, 3);
 }
 
+/* As choose, without arguments, of a routes file with these keys and texts. */
+static csgi_status choose_of_file(const char *const pairs[][2], size_t count)
+{
+    options_init(&options);
+    buffer_fini(&problem);
+    assert_int_equal(options_read_environment(&options, &problem), CSGI_OK);
+    for (size_t i = 0; i < count; i++) {
+        const option_entry *entry = options_find_key(str_from(pairs[i][0]));
+
+        assert_int_equal(options_set_from_file(&options, entry, pairs[i][1], &problem), CSGI_OK);
+    }
+    return bind_list_choose(&list, &options, &problem);
+}
+
+static void the_routes_file_says_it_when_nobody_else_does(void **state)
+{
+    static const char *const pairs[][2] = { { "host", "::1" }, { "port", "81" }, { "uds", "/x" } };
+
+    (void)state;
+    assert_int_equal(choose_of_file(pairs, 2), CSGI_OK);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.specs[0].where, "::1");
+    assert_int_equal(list.specs[0].port, 81);
+    assert_int_equal(choose_of_file(pairs + 1, 2), CSGI_EINVAL);
+    assert_problem("\"uds\" in the routes file and \"port\" in the routes file: each says where to "
+                   "listen; give one of them, or a --bind for each\n");
+    setenv("PORT", "82", 1);
+    assert_int_equal(choose_of_file(pairs, 3), CSGI_OK);
+    assert_string_equal(list.specs[0].where, "::1");
+    assert_int_equal(list.specs[0].port, 82);
+    unsetenv("PORT");
+    setenv("CAPRICORN_FD", "7", 1);
+    assert_int_equal(choose_of_file(pairs, 3), CSGI_OK);
+    assert_int_equal(list.specs[0].kind, BIND_FD);
+    unsetenv("CAPRICORN_FD");
+}
+
 static void two_ways_at_once_are_a_mistake(void **state)
 {
     (void)state;
@@ -289,6 +326,7 @@ int main(void)
         cmocka_unit_test(without_any_option_the_list_is_empty_and_the_default_is_uvicorns),
         cmocka_unit_test(each_option_alone_says_it),
         cmocka_unit_test(a_socket_that_is_given_twice_is_named),
+        cmocka_unit_test(the_routes_file_says_it_when_nobody_else_does),
         cmocka_unit_test(two_ways_at_once_are_a_mistake),
         cmocka_unit_test(flags_beat_the_environment_as_a_whole),
         cmocka_unit_test(a_list_is_bounded_at_n_and_n_plus_1),

@@ -311,6 +311,30 @@ static void an_option_that_comes_too_late_in_a_file_is_no_key_of_it(void **state
     assert_null(options_suggest_key(STR("env_fil")));
 }
 
+static void what_kubernetes_says_of_a_service_is_not_said_to_us(void **state)
+{
+    buffer lines = { 0 };
+
+    (void)state;
+    clearenv();
+    setenv("CAPRICORN_SERVICE_HOST", "10.0.0.1", 1);
+    setenv("CAPRICORN_PORT_8000_TCP", "tcp://10.0.0.1:8000", 1);
+    assert_int_equal(read_variable("CAPRICORN_PORT", "tcp://10.0.0.1:8000"), CSGI_OK);
+    assert_int_equal(options.port, 8000);
+    assert_int_equal(options_source(&options, "port"), OPTION_BY_DEFAULT);
+    setenv("PORT", "99", 1);
+    assert_int_equal(read_variable("CAPRICORN_PORT", "udp://10.0.0.1:8000"), CSGI_OK);
+    assert_int_equal(options.port, 99);
+    setenv("CAPRICORN_PORT", "tcp://10.0.0.1:8000", 1);
+    assert_int_equal(options_find_strangers(&lines), CSGI_OK);
+    assert_int_equal(lines.len, 0);
+    assert_int_equal(read_variable("CAPRICORN_HOST", "tcp://x"), CSGI_OK);
+    assert_string_equal(options.host, "tcp://x");
+    assert_int_equal(read_variable("CAPRICORN_PORT", "80:90"), CSGI_EINVAL);
+    buffer_fini(&problem);
+    clearenv();
+}
+
 static void a_variable_that_is_no_option_is_told_with_the_nearest(void **state)
 {
     buffer lines = { 0 };
@@ -478,6 +502,7 @@ int main(void)
         cmocka_unit_test(the_platforms_port_counts_when_nothing_of_ours_says_where),
         cmocka_unit_test(the_environment_leaves_what_the_arguments_have_set),
         cmocka_unit_test(an_option_that_comes_too_late_in_a_file_is_no_key_of_it),
+        cmocka_unit_test(what_kubernetes_says_of_a_service_is_not_said_to_us),
         cmocka_unit_test(a_variable_that_is_no_option_is_told_with_the_nearest),
         cmocka_unit_test(a_key_of_the_routes_file_is_the_name_with_underscores),
         cmocka_unit_test(the_routes_file_beats_the_default_and_nothing_else),
