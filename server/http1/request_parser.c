@@ -316,7 +316,10 @@ void request_parser_fini(request_parser *self)
 
 uint64_t request_parser_body_length(const request_parser *self)
 {
-    return self->is_chunked ? UINT64_MAX : self->has_body ? self->llhttp.content_length : 0;
+    uint64_t length = self->has_body ? self->llhttp.content_length : 0;
+
+    if (self->is_chunked) return UINT64_MAX;
+    return length < UINT64_MAX ? length : UINT64_MAX - 1; /* it is said, and nobody can send it */
 }
 
 /* All bytes are used. A head that has no end in sight is refused even where no field grows. */
