@@ -40,7 +40,7 @@ static const char introduction[] =
 
 /* ---- what both references say of a value ---- */
 
-const char *reference_kind(const option_entry *entry)
+static const char *kind_name(const option_entry *entry)
 {
     switch (entry->kind) {
     case OPTION_TEXT:
@@ -59,7 +59,7 @@ const char *reference_kind(const option_entry *entry)
         return "size";
     case OPTION_LOG_LEVEL:
     case OPTION_LOG_FORMAT:
-        return "one of these words";
+        break; /* its words say it */
     case OPTION_TRUST:
         return "addresses and networks, with commas between them";
     case OPTION_LIST:
@@ -67,6 +67,15 @@ const char *reference_kind(const option_entry *entry)
         return "list";
     }
     return "";
+}
+
+void reference_print_kind(const option_entry *entry, buffer *out)
+{
+    const char *const *word = option_form_of(entry->kind).words;
+
+    if (!word) buffer_printf(out, "%s", kind_name(entry));
+    for (; word && *word; word++)
+        buffer_printf(out, "%s%s", *word, !word[1] ? "" : word[2] ? ", " : " or ");
 }
 
 /* In the largest unit that it is a whole number of. */
@@ -207,7 +216,8 @@ static void print_option(const option_entry *entry, buffer *out)
         buffer_printf(out, " ");
         print_prose(entry->more, out);
     }
-    buffer_printf(out, "\n\n- %s", reference_kind(entry));
+    buffer_printf(out, "\n\n- ");
+    reference_print_kind(entry, out);
     before = out->len;
     buffer_printf(out, ", ");
     reference_print_bounds(entry, out);

@@ -13,7 +13,7 @@ csgi_status reference_print_man(buffer *out);
 
 /* "0 to 65535", "1 ms to 8760 h", or nothing: what bounds the option's value. */
 void reference_print_bounds(const option_entry *entry, buffer *out);
-/* "size", "yes or no": what the option's value is, in a word or a few. */
-const char *reference_kind(const option_entry *entry);
+/* "size", "switch", "text or json": what the option's value is, in a few words. */
+void reference_print_kind(const option_entry *entry, buffer *out);
 
 #endif

@@ -146,7 +146,7 @@ static void print_option(const option_entry *entry, buffer *out)
         buffer_printf(out, "\n");
     }
     buffer_printf(out, "[");
-    print_prose(str_from(reference_kind(entry)), out);
+    reference_print_kind(entry, out);
     if (entry->max) buffer_printf(out, ", ");
     reference_print_bounds(entry, out);
     buffer_printf(out, ";\ndefault ");

@@ -4,12 +4,11 @@
 import os
 import pwd
 import re
-import signal
 import subprocess
 
 import pytest
 
-from capricorn import BINARY, Server, own_environment, sanitized, seconds, wait_until
+from capricorn import BINARY, own_environment, seconds
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
@@ -194,15 +193,13 @@ def test_jitter_adds_up_to_so_many_requests(serve):
     server = serve("process",
                    arguments=["--limit-max-requests", "1", "--limit-max-requests-jitter", "2"])
     served = 0
-    while served < 3 and server.process.poll() is None:
-        try:
-            with server.connect() as connection:
-                served += connection.exchange("GET", "/identity").status == 200
-        except (ConnectionError, OSError, EOFError):
-            break
-        if served == 3:
-            break
-        wait_until(lambda: True, "")
+    with server.connect() as connection:
+        goes_on = True
+        while goes_on:
+            assert connection.exchange("GET", "/identity").status == 200
+            served += 1
+            assert served < 4
+            goes_on = connection.is_quiet(seconds(0.5))  # else it was closed
     assert server.wait() == 0
     limit = int(re.search(r"request limit of (\d+)", "\n".join(server.log()))[1])
-    assert 1 <= limit <= 3 and served >= limit
+    assert 1 <= limit <= 3 and served == limit
