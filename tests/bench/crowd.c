@@ -23,7 +23,7 @@
 
 #define FDS_MAX    65536
 #define EVENTS_MAX 256
-#define TICK_MS    4
+#define TICK_MS    1
 #define TICKS_IN_S (1000 / TICK_MS)
 #define DOWN_BYTES 8000000
 
