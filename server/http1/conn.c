@@ -66,7 +66,7 @@ static const stream_events stream_told = { on_read, on_eof, on_broken, on_draine
 
 static bool is_idle(const http1_conn *self)
 {
-    return !self->exchange && self->carry.len == 0 && !self->parser.head_complete &&
+    return !self->exchange && self->carry.len == 0 && !self->parser->head_complete &&
            self->client_due_ms == 0;
 }
 
@@ -80,7 +80,7 @@ static void look_at_peer(http1_conn *self)
         return;
     }
     /* An unread body may yet be whole; what comes after the request is not this request's. */
-    if (peer == STREAM_PEER_DONE && self->parser.has_ended)
+    if (peer == STREAM_PEER_DONE && self->parser->has_ended)
         exchange_push_half_close(self->exchange);
     conn_look_at_times(self);
 }
@@ -127,7 +127,7 @@ csgi_status http1_conn_new(stream *from, const http1_options *options, const htt
     self->owner = owner;
     self->limits = limits;
     self->idle_since_ms = loop_now_ms(self->loop);
-    request_parser_init(&self->parser, &self->limits, conn_on_body, self);
+    self->parser = &conn_idle_parser;
     timer_init(&self->timer, on_timer);
     conn_watch_idling(self);
     stream_set_owner(from, &stream_told, self);

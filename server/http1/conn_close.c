@@ -104,7 +104,7 @@ void conn_on_closed(void *owner)
     CHECK(self->closing && !self->exchange);
     conn_drop_partial(self);
     buffer_fini(&self->carry);
-    request_parser_fini(&self->parser);
+    conn_share_parser(self, &conn_idle_parser);
     self->events->on_closed(self->owner, self);
     free(self);
 }

@@ -56,7 +56,8 @@ struct http1_conn {
     /* Of the current request. */
     bool handed_up, expects_continue, chunks, omits_body, until_close, flushed;
     request_limits limits;
-    request_parser parser;
+    const request_parser *parser; /* own_parser, or one of those that all share; never NULL */
+    request_parser *own_parser;   /* while a request is being read; else NULL */
 };
 
 /* What an option asks for, up to most; 0: it does not. */
@@ -70,6 +71,11 @@ static inline uint64_t conn_limit(uint64_t asked, uint64_t otherwise, uint64_t m
 
 /* Makes room for the places of so many fields. False: no memory. */
 bool conn_reserve_places(uint32_t count);
+/* The parser of a connection between two requests. Those of idle connections, and of requests that
+ * were read whole, would all be the same, and a third of what the connection takes. */
+extern const request_parser conn_idle_parser;
+/* Lets go of the connection's own parser; from now on it has that one. */
+void conn_share_parser(http1_conn *self, const request_parser *shared);
 /* The parser's on_body. */
 void conn_on_body(void *owner, const char *bytes, size_t len);
 /* Parses until a response must be waited for. Returns the bytes that are done with. */

@@ -15,6 +15,10 @@
 static request_places *shared_places;
 static uint32_t shared_capacity;
 
+#define FREE_PARSERS 64              /* kept for the next requests */
+static request_parser *free_parsers; /* linked by their owner */
+static size_t free_count;
+
 bool conn_reserve_places(uint32_t count)
 {
     request_places *grown;
@@ -32,6 +36,56 @@ void http1_clear(void)
     free(shared_places);
     shared_places = NULL;
     shared_capacity = 0;
+    while (free_parsers) {
+        request_parser *next = free_parsers->owner;
+
+        free(free_parsers);
+        free_parsers = next;
+    }
+    free_count = 0;
+}
+
+/* ---- parsers ---- */
+
+const request_parser conn_idle_parser;
+/* Of a request that has been read whole, until its response has ended too. */
+static const request_parser ended_parser = { .head_complete = true,
+                                             .head_reported = true,
+                                             .has_ended = true };
+
+void conn_share_parser(http1_conn *self, const request_parser *shared)
+{
+    request_parser *own = self->own_parser;
+
+    self->own_parser = NULL;
+    self->parser = shared;
+    if (!own) return;
+    request_parser_fini(own);
+    if (free_count == FREE_PARSERS) {
+        free(own);
+        return;
+    }
+    own->owner = free_parsers;
+    free_parsers = own;
+    free_count++;
+}
+
+/* A request begins, or goes on. False: no memory. */
+static bool take_parser(http1_conn *self)
+{
+    request_parser *own = free_parsers;
+
+    if (self->own_parser) return true;
+    if (own) {
+        free_parsers = own->owner;
+        free_count--;
+    } else {
+        own = malloc(sizeof *own);
+        if (!own) return false;
+    }
+    request_parser_init(own, &self->limits, conn_on_body, self);
+    self->parser = self->own_parser = own;
+    return true;
 }
 
 /* Keeps the bytes and places of a head whose end has not come yet. */
@@ -45,7 +99,7 @@ static bool keep_partial(http1_conn *self, const char *bytes, size_t len)
         self->partial->bytes = (buffer){ 0 };
         memcpy(&self->partial->places, shared_places,
                REQUEST_PLACES_SIZE(shared_places->field_count));
-        self->parser.places = &self->partial->places;
+        self->own_parser->places = &self->partial->places;
     }
     conn_await_head(self, bytes, len);
     return buffer_append(&self->partial->bytes, bytes, len) == CSGI_OK;
@@ -88,7 +142,7 @@ static bool begin_exchange(http1_conn *self)
 /* Request and response are over; the connection stays. */
 static void end_request(http1_conn *self)
 {
-    request_parser_reset(&self->parser);
+    conn_share_parser(self, &conn_idle_parser);
     self->client_due_ms = 0;
     if (self->draining) timer_start(self->loop, &self->timer, DRAIN_IDLE_MS);
 }
@@ -99,7 +153,7 @@ static char *copy_head(http1_conn *self, const char *piece, size_t len)
     size_t before = self->partial ? self->partial->bytes.len : 0;
     char *head = arena_alloc(&self->exchange->arena, before + len, 1);
 
-    CHECK(before + len == self->parser.head_len);
+    CHECK(before + len == self->parser->head_len);
     if (!head) return NULL;
     if (before) memcpy(head, self->partial->bytes.bytes, before);
     memcpy(head + before, piece, len);
@@ -124,7 +178,7 @@ static csgi_status build_request(http1_conn *self, const char *piece, size_t len
     csgi_status status;
 
     if (!bytes) return CSGI_ENOMEM;
-    status = request_head_build(&request->arena, bytes, &self->parser, &head, problem);
+    status = request_head_build(&request->arena, bytes, self->parser, &head, problem);
     if (head.method.len) request->method = head.method;
     if (status) return status;
     request->http_version = head.http_version;
@@ -133,8 +187,8 @@ static csgi_status build_request(http1_conn *self, const char *piece, size_t len
     request->query_string = head.query_string;
     request->path = head.path;
     request->headers = head.headers;
-    request->has_body = self->parser.has_body;
-    request->body_length = request_parser_body_length(&self->parser);
+    request->has_body = self->parser->has_body;
+    request->body_length = request_parser_body_length(self->parser);
     request->body_limit = self->limits.body;
     request->features = features_of(&head);
     self->expects_continue = head.expects_continue;
@@ -147,12 +201,13 @@ static void hand_up(http1_conn *self)
     exchange *request = self->exchange;
 
     self->handed_up = true;
-    if (self->parser.has_ended) exchange_push_end(request, (csgi_fields){ NULL, 0 });
+    if (self->parser->has_ended) exchange_push_end(request, (csgi_fields){ NULL, 0 });
     self->events->on_request(self->owner, request);
     if (self->exchange != request) return;
-    self->parser.body_limit = request->body_limit; /* the application's, which may be another */
+    self->own_parser->body_limit =
+        request->body_limit; /* the application's, which may be another */
     if (exchange_refuse_large_body(request)) return;
-    if (self->eof && self->parser.has_ended) exchange_push_half_close(request);
+    if (self->eof && self->parser->has_ended) exchange_push_half_close(request);
 }
 
 static void on_head(http1_conn *self, const char *piece, size_t len)
@@ -161,7 +216,7 @@ static void on_head(http1_conn *self, const char *piece, size_t len)
     csgi_status status;
 
     if (!begin_exchange(self)) return;
-    if (!self->parser.has_ended) conn_await_body(self);
+    if (!self->parser->has_ended) conn_await_body(self);
     status = build_request(self, piece, len, &problem);
     conn_drop_partial(self);
     if (status == CSGI_ENOMEM)
@@ -182,7 +237,7 @@ static void on_end(http1_conn *self)
         end_request(self);
         return;
     }
-    status = request_trailers_build(&request->arena, &self->parser, &trailers);
+    status = request_trailers_build(&request->arena, self->parser, &trailers);
     if (status) {
         if (status == CSGI_ENOMEM)
             refuse(self, 503, "Service Unavailable");
@@ -197,19 +252,19 @@ static void on_end(http1_conn *self)
 
 static void on_failed(http1_conn *self)
 {
-    if (!self->parser.head_reported && !begin_exchange(self)) return;
+    if (!self->parser->head_reported && !begin_exchange(self)) return;
     if (!self->exchange) {
         conn_linger(self);
         return;
     }
-    refuse(self, self->parser.problem_status, self->parser.problem);
+    refuse(self, self->parser->problem_status, self->parser->problem);
     /* Bytes of the response are on their way: all that is left is to cut it. */
     if (self->exchange) conn_close(self);
 }
 
 void conn_refuse_late(http1_conn *self)
 {
-    bool is_head = !self->parser.head_complete;
+    bool is_head = !self->parser->head_complete;
 
     if (is_head && !begin_exchange(self)) return;
     if (!self->exchange) { /* answered already; the rest of the body was being read away */
@@ -251,13 +306,13 @@ void conn_on_body(void *owner, const char *bytes, size_t len)
 static bool may_parse(const http1_conn *self)
 {
     if (self->closing || self->lingering) return false;
-    if (self->exchange) return !self->parser.has_ended;
+    if (self->exchange) return !self->parser->has_ended;
     return stream_queued(self->stream) <= EXCHANGE_OUTBOX_HIGH;
 }
 
 static void on_more(http1_conn *self, const char *bytes, size_t len)
 {
-    if (!self->parser.head_complete) {
+    if (!self->parser->head_complete) {
         if (!keep_partial(self, bytes, len)) conn_close(self);
     } else if (!self->exchange && self->discarded > DISCARD_MAX) {
         conn_linger(self);
@@ -274,8 +329,12 @@ size_t conn_feed(http1_conn *self, const char *bytes, size_t len)
         size_t used = 0;
         parse_result result;
 
-        self->parser.places = self->partial ? &self->partial->places : shared_places;
-        result = request_parser_execute(&self->parser, piece, len - done, &used);
+        if (!take_parser(self)) {
+            conn_close(self);
+            break;
+        }
+        self->own_parser->places = self->partial ? &self->partial->places : shared_places;
+        result = request_parser_execute(self->own_parser, piece, len - done, &used);
         done += used;
         self->unparsed = (uint32_t)(len - done);
         switch (result) {
@@ -292,6 +351,7 @@ size_t conn_feed(http1_conn *self, const char *bytes, size_t len)
             on_failed(self);
             break;
         }
+        if (self->own_parser && self->own_parser->has_ended) conn_share_parser(self, &ended_parser);
     }
     self->feeding = false;
     self->unparsed = 0;
@@ -303,7 +363,7 @@ void conn_read(http1_conn *self)
 {
     if (self->reading || self->eof || self->closing) return;
     self->reading = stream_read_start(self->stream) == CSGI_OK;
-    if (!self->parser.head_complete || self->parser.has_ended) return;
+    if (!self->parser->head_complete || self->parser->has_ended) return;
     conn_await_body(self); /* what was kept back is no fault of the client's */
     conn_watch(self);
 }
@@ -320,7 +380,7 @@ void conn_keep(http1_conn *self, const char *bytes, size_t len)
 
 void conn_after_eof(http1_conn *self)
 {
-    if (self->exchange && self->parser.has_ended) {
+    if (self->exchange && self->parser->has_ended) {
         exchange_push_half_close(self->exchange);
     } else if (self->exchange || stream_queued(self->stream) == 0) {
         conn_close(self);
@@ -364,6 +424,6 @@ void conn_end_response(http1_conn *self)
         conn_linger(self);
         return;
     }
-    if (self->parser.has_ended) end_request(self);
+    if (self->parser->has_ended) end_request(self);
     conn_advance(self);
 }

@@ -57,8 +57,8 @@ static void look_by(http1_conn *self, uint64_t due_ms)
 static bool awaits_client(const http1_conn *self)
 {
     if (self->client_due_ms == 0) return false;
-    if (!self->parser.head_complete) return true;
-    return self->reading && !self->parser.has_ended && self->carry.len == 0 &&
+    if (!self->parser->head_complete) return true;
+    return self->reading && !self->parser->has_ended && self->carry.len == 0 &&
            !conn_is_waiting_for_continue(self);
 }
 

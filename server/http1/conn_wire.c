@@ -7,7 +7,7 @@
 
 bool conn_is_waiting_for_continue(const http1_conn *self)
 {
-    return self->expects_continue && !self->parser.has_ended && self->parser.body_received == 0;
+    return self->expects_continue && !self->parser->has_ended && self->parser->body_received == 0;
 }
 
 csgi_status conn_write(http1_conn *self, const csgi_str *pieces, size_t count)
@@ -61,8 +61,8 @@ static void unstart(exchange *request)
 /* Is the rest of the request's body too much to be read away? */
 static bool is_much_unread(const http1_conn *self, bool is_last)
 {
-    if (!is_last || self->parser.has_ended || self->parser.is_chunked) return false;
-    return self->parser.llhttp.content_length > DISCARD_MAX; /* what is left of it */
+    if (!is_last || self->parser->has_ended || self->parser->is_chunked) return false;
+    return self->parser->llhttp.content_length > DISCARD_MAX; /* what is left of it */
 }
 
 /* Ends the held-back head, now that the body's framing is known. */

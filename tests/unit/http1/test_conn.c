@@ -538,6 +538,7 @@ static void without_memory_a_connection_ends_and_harms_nobody(void **state)
 
     (void)state;
     for (size_t n = 0;; n++) {
+        http1_clear();
         assert_int_equal(connect_client(), 0);
         exchange_pool_clear();
         heard.len = 0;
