@@ -188,12 +188,12 @@ static void on_response(void *arg, csgi_status status, const memory_response *re
     self->is_good = status == CSGI_OK && response->status < 400;
 }
 
-static int call(const server_options *options, const memory_request *request, char **files,
-                size_t file_count, bool shows_head)
+static int call(const server_options *options, const memory_request *request,
+                const plugin_choice *choice, bool shows_head)
 {
     call_outcome outcome = { .shows_head = shows_head };
     offline apart;
-    csgi_status status = offline_open(&apart, options, files, file_count, 0);
+    csgi_status status = offline_open_logged(&apart, options, choice, 0);
 
     if (status != CSGI_OK) return EXIT_CALL_FAILED;
     status = offline_call(&apart, request, on_response, &outcome);
@@ -208,6 +208,8 @@ static int run(int argc, char **argv)
     call_arguments arguments = { 0 };
     memory_request request = { 0 };
     server_options options;
+    plugin_choice choice;
+    routes_file routes;
     buffer problem = { 0 }, body = { 0 };
     int file_count, exit_status;
 
@@ -230,7 +232,13 @@ static int run(int argc, char **argv)
     complete_headers(&arguments, &request);
     if (options_source(&options, "log-level") == OPTION_BY_DEFAULT) options.log_level = LOG_WARNING;
     log_init((log_level)options.log_level, LOG_PLAIN);
-    exit_status = call(&options, &request, argv + 1, (size_t)file_count - 1, arguments.shows_head);
+    if (choice_read(&choice, &call_command, &options, argv + 1, file_count - 1, &routes,
+                    &exit_status)) {
+        exit_status = call(&options, &request, &choice, arguments.shows_head);
+        choice_end(&choice);
+    } else if (exit_status != EXIT_USAGE) {
+        exit_status = EXIT_CALL_FAILED;
+    }
     buffer_fini(&body);
     return exit_status;
 }
@@ -238,10 +246,11 @@ static int run(int argc, char **argv)
 const command call_command = {
     .name = "call",
     .summary = "make one request in process, and print the response",
-    .synopsis = "[OPTION ...] 'METHOD /PATH?QUERY' [FILE.so ...]",
+    .synopsis = "[OPTION ...] 'METHOD /PATH?QUERY' [ROUTES.json] [FILE.so ...]",
     .about =
-        "Makes one request of the named plugins, or of all in the plugin directory, in this "
-        "process and with no socket, and prints the response's body. The apps are started "
+        "Makes one request of what the routes file, or else the named plugins, or all in the "
+        "plugin directory serve, in this process and with no socket, and prints the response's "
+        "body. The apps are started "
         "before and shut down after. Without a method it is GET. What the apps ask of this "
         "server itself goes along the same routes. The log begins with warnings.\n"
         "\n"

@@ -64,7 +64,7 @@ static void print_help(const command *it)
     text.len = 0;
     if (it->uses && options_print_help(it->uses, &text) == CSGI_OK)
         printf("\nEvery option can be set in the environment too, by the name in brackets. A flag "
-               "beats the\nenvironment beats the default.\n%.*s",
+               "beats the\nenvironment beats the routes file beats the default.\n%.*s",
                STR_ARG(buffer_str(&text)));
     buffer_fini(&text);
 }

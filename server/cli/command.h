@@ -5,6 +5,7 @@
 #define CAPRICORN_CLI_COMMAND_H
 
 #include "config/options.h"
+#include "worker/plugins.h"
 
 typedef struct command {
     const char *name;
@@ -32,5 +33,12 @@ void tell_mistakes(const command *it, buffer *problem);
  * answered, mistakes are told on standard error. */
 bool read_options(const command *it, int argc, char **argv, server_options *options,
                   int *file_count, int *exit_status);
+/* The plugin files and the routes file that the arguments name: a NAME.json among the files, or
+ * else --routes. The routes file is read into *routes, and options are set from it; after true
+ * choice_end is owed. False: the mistakes have been told on standard error, and *exit_status is
+ * EXIT_USAGE, or EXIT_START_FAILED for those in the file. */
+bool choice_read(plugin_choice *self, const command *it, server_options *options, char **files,
+                 int file_count, routes_file *routes, int *exit_status);
+void choice_end(plugin_choice *self);
 
 #endif

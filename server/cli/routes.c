@@ -210,11 +210,11 @@ static csgi_status print_json(const app_set *apps, arena *memory)
     return CSGI_OK;
 }
 
-static int list(const server_options *options, char **files, size_t file_count, bool asks_json)
+static int list(const server_options *options, const plugin_choice *choice, bool asks_json)
 {
     offline apart;
     arena memory;
-    csgi_status status = offline_open(&apart, options, files, file_count, CSGI_HOST_PROBE);
+    csgi_status status = offline_open_logged(&apart, options, choice, CSGI_HOST_PROBE);
 
     if (status != CSGI_OK) return EXIT_NOT_LISTED;
     arena_init(&memory, NULL, 0);
@@ -228,23 +228,30 @@ static int list(const server_options *options, char **files, size_t file_count, 
 static int run(int argc, char **argv)
 {
     server_options options;
+    plugin_choice choice;
+    routes_file routes;
     bool asks_json = false;
     int file_count, exit_status;
 
     argc = take_json(argc, argv, &asks_json);
     if (!read_options(&routes_command, argc, argv, &options, &file_count, &exit_status))
         return exit_status;
+    if (!choice_read(&choice, &routes_command, &options, argv, file_count, &routes, &exit_status))
+        return exit_status == EXIT_USAGE ? exit_status : EXIT_NOT_LISTED;
     if (options_source(&options, "log-level") == OPTION_BY_DEFAULT) options.log_level = LOG_WARNING;
     log_init((log_level)options.log_level, LOG_PLAIN);
-    return list(&options, argv, (size_t)file_count, asks_json);
+    exit_status = list(&options, &choice, asks_json);
+    choice_end(&choice);
+    return exit_status;
 }
 
 const command routes_command = {
     .name = "routes",
     .summary = "print the route table",
-    .synopsis = "[OPTION ...] [FILE.so ...]",
+    .synopsis = "[OPTION ...] [ROUTES.json] [FILE.so ...]",
     .about =
-        "Loads the named plugins, or all in the plugin directory, and prints where \"capricorn "
+        "Loads what the routes file names, or the named plugins, or all in the plugin directory, "
+        "and prints where \"capricorn "
         "run\" would serve what: path, methods, host, endpoint, plugin file, middleware (the "
         "outermost first) and timeout. No start-up is run. What all routes leave empty is left "
         "out.\n"

@@ -2,11 +2,14 @@
  * capricorn run: reads the options and serves. */
 #include "cli/command.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/str.h"
 #include "session/access_log.h"
+#include "worker/probe.h"
 #include "worker/worker.h"
 
 static log_style style_of(const server_options *options)
@@ -51,31 +54,68 @@ static csgi_status check_access_log_format(const server_options *options, buffer
     return status;
 }
 
+/* Takes --check out of the arguments; the rest is left, in order. */
+static int take_check(int argc, char **argv, bool *only_checks)
+{
+    int left = 0;
+
+    for (int at = 0; at < argc; at++) {
+        if (strcmp(argv[at], "--check") == 0)
+            *only_checks = true;
+        else
+            argv[left++] = argv[at];
+    }
+    return left;
+}
+
+/* Serves nothing. Where a plugin would crash, a child does. */
+static int check_only(const server_options *options, const plugin_choice *choice)
+{
+    buffer report = { 0 };
+    bool would_start = probe_choice(options, choice, &report);
+
+    fprintf(would_start ? stdout : stderr, "%.*s", STR_ARG(buffer_str(&report)));
+    buffer_fini(&report);
+    return would_start ? EXIT_SERVED : EXIT_START_FAILED;
+}
+
 static int run(int argc, char **argv)
 {
     server_options options;
     bind_list binds;
     buffer problem = { 0 };
+    plugin_choice choice;
+    routes_file routes;
+    bool only_checks = false;
     int file_count, exit_status;
 
-    if (!read_options(&run_command, argc, argv, &options, &file_count, &exit_status))
+    argc = take_check(argc, argv, &only_checks);
+    if (!read_options(&run_command, argc, argv, &options, &file_count, &exit_status) ||
+        !choice_read(&choice, &run_command, &options, argv, file_count, &routes, &exit_status))
         return exit_status;
     if (check_access_log_format(&options, &problem) != CSGI_OK ||
         bind_list_choose(&binds, &options, &problem) != CSGI_OK) {
         tell_mistakes(&run_command, &problem);
+        choice_end(&choice);
         return EXIT_USAGE;
     }
     log_init((log_level)options.log_level, style_of(&options));
     warn_of_strangers();
-    return worker_run(&options, &binds, argv, (size_t)file_count);
+    exit_status =
+        only_checks ? check_only(&options, &choice) : worker_run(&options, &binds, &choice);
+    choice_end(&choice);
+    return exit_status;
 }
 
 const command run_command = {
     .name = "run",
     .summary = "serve plugins",
-    .synopsis = "[OPTION ...] [FILE.so ...]",
-    .about = "Serves the named plugins, or else every .so of the plugin directory, at the routes "
-             "they declare. A plugin NAME.so is configured by the JSON file NAME.json beside it.\n"
+    .synopsis = "[OPTION ...] [ROUTES.json] [FILE.so ...]",
+    .about = "Serves what the routes file says; without one, the named plugins, or else every .so "
+             "of the plugin directory, at the routes they declare. A plugin NAME.so is configured "
+             "by the routes file, or else by the JSON file NAME.json beside it.\n"
+             "\n"
+             "  --check   load everything, say whether it could be served, and exit\n"
              "\n"
              "SIGINT and SIGTERM end it gracefully; a second SIGINT cuts what is still running.\n"
              "\n"

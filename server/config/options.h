@@ -28,7 +28,7 @@ typedef enum option_source {
 } option_source;
 
 typedef struct server_options {
-    const char *host, *uds, *plugin_dir, *access_log_format;
+    const char *host, *uds, *routes, *plugin_dir, *access_log_format;
     const char *env_file, *pid_file, *user, *group, *root_path;
     option_list bind, headers;
     uint64_t fd; /* 0: none */

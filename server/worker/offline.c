@@ -45,21 +45,30 @@ static csgi_status make_apps(offline *self, const server_options *options, uint3
     return app_set_new(self->loop, self->client, &of_apps, &self->apps);
 }
 
-csgi_status offline_open(offline *self, const server_options *options, char **files,
-                         size_t file_count, uint32_t host_flags)
+csgi_status offline_open(offline *self, const server_options *options, const plugin_choice *choice,
+                         uint32_t host_flags, buffer *problem)
 {
-    buffer problem = { 0 };
     csgi_status status;
 
     *self = (offline){ 0 };
     signal(SIGPIPE, SIG_IGN);
     task_install_crash_report();
     status = make_apps(self, options, host_flags);
-    if (status == CSGI_OK) status = plugins_load(self->apps, options, files, file_count, &problem);
-    if (problem.len) log_error("%.*s", STR_ARG(buffer_str(&problem)));
-    if (status == CSGI_ENOMEM && !problem.len) log_error("no memory to load the plugins");
-    buffer_fini(&problem);
+    if (status == CSGI_OK) status = plugins_load(self->apps, options, choice, problem);
+    if (status == CSGI_ENOMEM && !problem->len)
+        buffer_printf(problem, "no memory to load the plugins");
     if (status != CSGI_OK) offline_close(self);
+    return status;
+}
+
+csgi_status offline_open_logged(offline *self, const server_options *options,
+                                const plugin_choice *choice, uint32_t host_flags)
+{
+    buffer problem = { 0 };
+    csgi_status status = offline_open(self, options, choice, host_flags, &problem);
+
+    plugins_log_problem(&problem);
+    buffer_fini(&problem);
     return status;
 }
 

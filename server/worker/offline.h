@@ -7,6 +7,7 @@
 #include "app/app.h"
 #include "config/options.h"
 #include "exchange/memory_wire.h"
+#include "worker/plugins.h"
 
 typedef struct offline {
     loop *loop;
@@ -14,12 +15,14 @@ typedef struct offline {
     app_set *apps;
 } offline;
 
-/* Loads the named plugin files, or else those of the plugin directory, and makes the route table;
- * nothing has been started. host_flags: CSGI_HOST_*, as every instance is told. Their server_url is
- * "app:", which leads back to these apps. What is wrong is logged. After CSGI_OK offline_close is
- * owed. CSGI_EFAIL, CSGI_EINVAL, CSGI_ENOMEM. */
-csgi_status offline_open(offline *self, const server_options *options, char **files,
-                         size_t file_count, uint32_t host_flags);
+/* As plugins_load; *problem has what it does not log. Nothing has been started. host_flags:
+ * CSGI_HOST_*, as every instance is told. Their server_url is "app:", which leads back to these
+ * apps. After CSGI_OK offline_close is owed. CSGI_EFAIL, CSGI_EINVAL, CSGI_ENOMEM. */
+csgi_status offline_open(offline *self, const server_options *options, const plugin_choice *choice,
+                         uint32_t host_flags, buffer *problem);
+/* Likewise; all that is wrong is logged. */
+csgi_status offline_open_logged(offline *self, const server_options *options,
+                                const plugin_choice *choice, uint32_t host_flags);
 /* Starts the apps, makes one request, and shuts them down; once. on_response is called as
  * memory_done_fn says, unless the start fails, which is logged. CSGI_EFAIL: the start failed, or
  * the call has not ended and waits for nothing. CSGI_EINVAL: as memory_call_new. */

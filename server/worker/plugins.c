@@ -46,51 +46,81 @@ static csgi_status read_config(const char *path, buffer *text, buffer *problem)
 }
 
 /* A plugin that does not like its configuration cannot say which file it is. */
-static csgi_status add_app(app_set *apps, plugin *loaded, const char *path, csgi_str config,
-                           buffer *problem)
+static csgi_status add_app(app_set *apps, plugin *loaded, csgi_str name, const char *path,
+                           csgi_str config, buffer *problem)
 {
     size_t mark = problem->len;
-    csgi_status status = app_set_add(apps, loaded, loaded->descriptor.name, config, problem);
+    csgi_status status = app_set_add(apps, loaded, name, config, problem);
 
     if (status == CSGI_OK || problem->len == mark) return status;
     buffer_printf(problem, " (config: %s%s)", path, exists(path) ? "" : ", which is not there");
     return status;
 }
 
-csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buffer *problem)
+csgi_status plugins_add_named(app_set *apps, const char *file, plugin *loaded, csgi_str name,
+                              buffer *problem)
 {
     buffer path = { 0 }, text = { 0 };
     csgi_status status = config_path(file, &path);
 
     if (status == CSGI_OK) status = read_config(path.bytes, &text, problem);
     if (status == CSGI_OK) status = json_check_object(path.bytes, buffer_str(&text), problem);
-    if (status == CSGI_OK) status = add_app(apps, loaded, path.bytes, buffer_str(&text), problem);
+    if (status == CSGI_OK)
+        status = add_app(apps, loaded, name, path.bytes, buffer_str(&text), problem);
     buffer_fini(&text);
     buffer_fini(&path);
     return status;
+}
+
+csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buffer *problem)
+{
+    return plugins_add_named(apps, file, loaded, loaded->descriptor.name, problem);
+}
+
+void plugins_log_problem(const buffer *problem)
+{
+    for (csgi_str rest = buffer_str(problem); rest.len;) {
+        csgi_str line = str_slice(rest, 0, str_find_char(rest, '\n'));
+
+        log_error("%.*s", STR_ARG(line));
+        rest = str_slice(rest, line.len + 1, SIZE_MAX);
+    }
+}
+
+csgi_status plugins_open(const server_options *options, const char *file, plugin **out,
+                         buffer *problem)
+{
+    plugin_rules rules = { options->insecure_plugins, on_load_step, (void *)(uintptr_t)file };
+    csgi_status status = plugin_load(file, &rules, out, problem);
+
+    crash_set_step(STR(""), NULL);
+    if (status != CSGI_OK && !problem->len)
+        buffer_printf(problem, "%s: no memory to load it", file);
+    return status;
+}
+
+void plugins_log_loaded(const plugin *loaded)
+{
+    const csgi_plugin *it = &loaded->descriptor;
+
+    log_info("Loaded %.*s %.*s from %s (CSGI %u.%u, generation 1, %zu endpoint%s)",
+             STR_ARG(it->name), STR_ARG(it->version), loaded->file, it->abi_major, it->abi_minor,
+             it->endpoint_count, it->endpoint_count == 1 ? "" : "s");
 }
 
 /* Loads one file and makes its app. On failure *problem is a sentence. */
 static csgi_status load_file(app_set *apps, const server_options *options, const char *file,
                              buffer *problem)
 {
-    plugin_rules rules = { options->insecure_plugins, on_load_step, (void *)(uintptr_t)file };
     plugin *loaded;
-    csgi_status status = plugin_load(file, &rules, &loaded, problem);
+    csgi_status status = plugins_open(options, file, &loaded, problem);
 
-    if (status == CSGI_OK) {
-        const csgi_plugin *it = &loaded->descriptor;
-
-        status = plugins_add_app(apps, file, loaded, problem);
-        if (status == CSGI_OK)
-            log_info("Loaded %.*s %.*s from %s (CSGI %u.%u, generation 1, %zu endpoint%s)",
-                     STR_ARG(it->name), STR_ARG(it->version), file, it->abi_major, it->abi_minor,
-                     it->endpoint_count, it->endpoint_count == 1 ? "" : "s");
-        plugin_release(loaded);
-    }
-    crash_set_step(STR(""), NULL);
+    if (status != CSGI_OK) return status;
+    status = plugins_add_app(apps, file, loaded, problem);
+    if (status == CSGI_OK) plugins_log_loaded(loaded);
     if (status != CSGI_OK && !problem->len)
         buffer_printf(problem, "%s: no memory to load it", file);
+    plugin_release(loaded);
     return status;
 }
 
@@ -133,11 +163,13 @@ static csgi_status load_directory(app_set *apps, const server_options *options)
     return status;
 }
 
-csgi_status plugins_load(app_set *apps, const server_options *options, char **files,
-                         size_t file_count, buffer *problem)
+csgi_status plugins_load(app_set *apps, const server_options *options, const plugin_choice *choice,
+                         buffer *problem)
 {
-    csgi_status status =
-        file_count ? load_files(apps, options, files, file_count) : load_directory(apps, options);
+    csgi_status status;
 
+    if (choice->routes) return plugins_load_routed(apps, options, choice, problem);
+    status = choice->file_count ? load_files(apps, options, choice->files, choice->file_count)
+                                : load_directory(apps, options);
     return status == CSGI_OK ? app_set_route_defaults(apps, problem) : status;
 }

@@ -1,20 +1,46 @@
 /* SPDX-License-Identifier: MIT
- * Plugin files to instances: finds, loads and makes them, each with the configuration beside it
- * (NAME.json for NAME.so). */
+ * Plugin files to instances, and what is served of them: finds, loads and makes them, each with the
+ * configuration beside it (NAME.json for NAME.so) unless a routes file has one for it. */
 #ifndef CAPRICORN_WORKER_PLUGINS_H
 #define CAPRICORN_WORKER_PLUGINS_H
 
 #include "app/app.h"
 #include "config/options.h"
+#include "router/routes_file.h"
 
-/* Makes apps of the named plugin files, or else of every plugin in options->plugin_dir, each with
- * its plugin's name, and the route table. Each file's mistake is logged, all at once; CSGI_EFAIL
- * when there was one. Of a table that cannot be made *problem is a sentence. CSGI_EINVAL,
- * CSGI_ENOMEM. */
-csgi_status plugins_load(app_set *apps, const server_options *options, char **files,
-                         size_t file_count, buffer *problem);
+/* What the user has named; borrowed. */
+typedef struct plugin_choice {
+    char **files; /* NAME.so */
+    size_t file_count;
+    const routes_file *routes; /* NULL: the default routes of all */
+} plugin_choice;
+
+/* Makes apps, and the route table: without a routes file of the named plugin files, or else of
+ * every plugin in options->plugin_dir; each app has its plugin's name. With one, of the plugins
+ * that it names, which are looked for among the named files, then in the directory. Mistakes in
+ * plugin files are logged without a routes file, all at once (CSGI_EFAIL); with one, and when the
+ * table cannot be made, *problem is a line for each mistake. CSGI_EINVAL, CSGI_ENOMEM. */
+csgi_status plugins_load(app_set *apps, const server_options *options, const plugin_choice *choice,
+                         buffer *problem);
 /* Makes an app of a loaded plugin, with the configuration beside its file; *problem is a sentence.
  */
 csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buffer *problem);
+/* Logs what plugins_load and others have to say, a line for each. */
+void plugins_log_problem(const buffer *problem);
+
+/* ---- for the files of plugins_load ---- */
+
+/* plugin_load by the options, with a crash report that names the file. On failure *problem is a
+ * sentence. */
+csgi_status plugins_open(const server_options *options, const char *file, plugin **out,
+                         buffer *problem);
+/* As plugins_add_app, with another name. */
+csgi_status plugins_add_named(app_set *apps, const char *file, plugin *loaded, csgi_str name,
+                              buffer *problem);
+/* "Loaded weather 1.0.0 from ...". */
+void plugins_log_loaded(const plugin *loaded);
+/* plugins_load with a routes file (route_plugins.c). */
+csgi_status plugins_load_routed(app_set *apps, const server_options *options,
+                                const plugin_choice *choice, buffer *problem);
 
 #endif

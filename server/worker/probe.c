@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "worker/plugins.h"
+#include "worker/offline.h"
 
 /* Where the child is, for the parent to read after a crash: shared memory. */
 typedef struct step_note {
@@ -99,20 +99,51 @@ static bool try_plugin(const server_options *options, const char *file, buffer *
     return status == CSGI_OK;
 }
 
-_Noreturn static void run_child(const server_options *options, const char *file, int verdict_fd)
+/* What to try: a file, or else a choice. */
+typedef struct trial {
+    const server_options *options;
+    const char *name; /* the file, or what messages call the choice */
+    const plugin_choice *choice;
+} trial;
+
+static bool try_choice(const trial *self, buffer *report)
+{
+    offline apart;
+    buffer problem = { 0 };
+    csgi_status status =
+        offline_open(&apart, self->options, self->choice, CSGI_HOST_PROBE, &problem);
+
+    if (status == CSGI_OK) {
+        size_t count = app_set_route_count(apart.apps);
+
+        buffer_printf(report, "%s: OK, %zu route%s\n", self->name, count, count == 1 ? "" : "s");
+        offline_close(&apart);
+    } else if (problem.len) {
+        buffer_append_str(report, buffer_str(&problem));
+        if (problem.bytes[problem.len - 1] != '\n') buffer_append(report, "\n", 1);
+    }
+    buffer_fini(&problem);
+    return status == CSGI_OK;
+}
+
+_Noreturn static void run_child(const trial *self, int verdict_fd)
 {
     buffer report = { 0 };
     bool would_load;
     FILE *verdict = fdopen(verdict_fd, "w");
 
     buffer_append(&report, "-", 1);
-    would_load = try_plugin(options, file, &report);
+    if (self->choice)
+        would_load = try_choice(self, &report);
+    else
+        would_load = try_plugin(self->options, self->name, &report);
     if (verdict && report.len) {
         report.bytes[0] = would_load ? '+' : '-';
         fwrite(report.bytes, 1, report.len, verdict);
         fflush(verdict);
     }
     buffer_fini(&report);
+    log_flush();
     _exit(0);
 }
 
@@ -155,16 +186,17 @@ static void report_no_verdict(const char *file, int wait_status, bool timed_out,
 }
 
 /* Starts the child, which writes its verdict to *from. -1: it cannot be started. */
-static pid_t start_child(const server_options *options, const char *file, int *from)
+static pid_t start_child(const trial *self, int *from)
 {
     int fds[2];
     pid_t child;
 
     if (pipe(fds) != 0) return -1;
+    log_flush();
     child = fork();
     if (child == 0) {
         close(fds[0]);
-        run_child(options, file, fds[1]);
+        run_child(self, fds[1]);
     }
     close(fds[1]);
     if (child < 0)
@@ -174,16 +206,16 @@ static pid_t start_child(const server_options *options, const char *file, int *f
     return child;
 }
 
-/* Tries the file in a child and waits for its end. */
-static bool run_probe(const server_options *options, const char *file, buffer *report)
+/* Tries it in a child and waits for its end. */
+static bool run_child_to_end(const trial *self, buffer *report)
 {
     buffer verdict = { 0 };
     bool timed_out, would_load;
     int from, wait_status = 0;
-    pid_t child = start_child(options, file, &from);
+    pid_t child = start_child(self, &from);
 
     if (child < 0) {
-        buffer_printf(report, "%s: no process to try it in: %s\n", file, strerror(errno));
+        buffer_printf(report, "%s: no process to try it in: %s\n", self->name, strerror(errno));
         return false;
     }
     timed_out = !read_verdict(from, &verdict);
@@ -195,9 +227,35 @@ static bool run_probe(const server_options *options, const char *file, buffer *r
     if (verdict.len > 0)
         buffer_append(report, verdict.bytes + 1, verdict.len - 1);
     else
-        report_no_verdict(file, wait_status, timed_out, report);
+        report_no_verdict(self->name, wait_status, timed_out, report);
     buffer_fini(&verdict);
     return would_load;
+}
+
+static bool run_probe(const trial *self, buffer *report)
+{
+    bool would_load;
+
+    the_note =
+        mmap(NULL, sizeof *the_note, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (the_note == MAP_FAILED) {
+        buffer_printf(report, "%s: no memory to try it\n", self->name);
+        return false;
+    }
+    would_load = run_child_to_end(self, report);
+    munmap(the_note, sizeof *the_note);
+    return would_load;
+}
+
+bool probe_choice(const server_options *options, const plugin_choice *choice, buffer *report)
+{
+    const trial tried = { options,
+                          choice->routes       ? choice->routes->name.ptr
+                          : choice->file_count ? choice->files[0]
+                                               : options->plugin_dir,
+                          choice };
+
+    return run_probe(&tried, report);
 }
 
 bool probe_plugin(const server_options *options, const char *file, buffer *report)
@@ -207,15 +265,9 @@ bool probe_plugin(const server_options *options, const char *file, buffer *repor
 
     if (!would_load) buffer_printf(report, "%.*s\n", STR_ARG(buffer_str(&problem)));
     if (would_load) {
-        the_note =
-            mmap(NULL, sizeof *the_note, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        if (the_note == MAP_FAILED) {
-            buffer_printf(report, "%s: no memory to try it\n", file);
-            would_load = false;
-        } else {
-            would_load = run_probe(options, file, report);
-            munmap(the_note, sizeof *the_note);
-        }
+        const trial tried = { options, file, NULL };
+
+        would_load = run_probe(&tried, report);
     }
     buffer_append_str(report, buffer_str(&warnings));
     buffer_fini(&problem);

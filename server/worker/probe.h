@@ -5,10 +5,13 @@
 #define CAPRICORN_WORKER_PROBE_H
 
 #include "config/options.h"
+#include "worker/plugins.h"
 
 /* How long a plugin may take to be loaded and made. */
 #define PROBE_TIMEOUT_MS 10000
 
+/* Would what the user has chosen be served? All of it is loaded in one child. As probe_plugin. */
+bool probe_choice(const server_options *options, const plugin_choice *choice, buffer *report);
 /* True: it would. *report gets lines for the user either way: what it is, or what is wrong, and
  * warnings. */
 bool probe_plugin(const server_options *options, const char *file, buffer *report);

@@ -412,30 +412,30 @@ static void on_early_signal(int signum)
 }
 
 /* A plugin's create that never returns holds this thread: two SIGINT end it all the same. */
-static csgi_status load_plugins_stoppably(worker *self, char **files, size_t file_count,
+static csgi_status load_plugins_stoppably(worker *self, const plugin_choice *choice,
                                           buffer *problem)
 {
     csgi_status status, watched;
 
     signal(SIGINT, on_early_signal);
     signal(SIGTERM, on_early_signal);
-    status = plugins_load(self->apps, self->options, files, file_count, problem);
+    status = plugins_load(self->apps, self->options, choice, problem);
     watched = watch_signals(self);
     self->stop_asked = early_signals != 0;
     return status == CSGI_OK ? watched : status;
 }
 
 /* Runs the loop until all that was made is closed again. */
-static void run(worker *self, char **files, size_t file_count)
+static void run(worker *self, const plugin_choice *choice)
 {
     buffer problem = { 0 };
     csgi_status status = make_parts(self, &problem);
 
     if (status == CSGI_OK) {
         log_info("Waiting for application startup.");
-        status = load_plugins_stoppably(self, files, file_count, &problem);
+        status = load_plugins_stoppably(self, choice, &problem);
     }
-    if (problem.len) log_error("%.*s", STR_ARG(buffer_str(&problem)));
+    plugins_log_problem(&problem);
     if (status == CSGI_ENOMEM && !problem.len) log_error("no memory to start");
     buffer_fini(&problem);
     if (status != CSGI_OK) {
@@ -448,7 +448,7 @@ static void run(worker *self, char **files, size_t file_count)
     if (self->loop) loop_run(self->loop);
 }
 
-int worker_run(const server_options *options, bind_list *binds, char **files, size_t file_count)
+int worker_run(const server_options *options, bind_list *binds, const plugin_choice *choice)
 {
     worker self = { .options = options, .binds = binds, .exit_status = EXIT_SERVED };
 
@@ -457,7 +457,7 @@ int worker_run(const server_options *options, bind_list *binds, char **files, si
     if (task_install_crash_report() != CSGI_OK)
         log_warning("crashes will not name the plugin: the signal handler could not be installed");
     log_info("Started server process [%d]", (int)getpid());
-    run(&self, files, file_count);
+    run(&self, choice);
     session_set_free(self.sessions);
     exchange_pool_clear();
     stream_pool_clear();

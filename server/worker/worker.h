@@ -5,6 +5,7 @@
 #define CAPRICORN_WORKER_WORKER_H
 
 #include "config/bind.h"
+#include "worker/plugins.h"
 
 /* Exit statuses of the process. */
 enum {
@@ -19,9 +20,9 @@ enum {
     EXIT_START_FAILED = 3
 };
 
-/* Serves the named plugin files, or else those of the plugin directory, until a signal says stop.
- * An empty list of binds is filled with what the service manager passed on, or the default. Returns
- * the exit status; everything is logged. */
-int worker_run(const server_options *options, bind_list *binds, char **files, size_t file_count);
+/* Serves what plugins_load makes of the choice, until a signal says stop. An empty list of binds is
+ * filled with what the service manager passed on, or the default. Returns the exit status;
+ * everything is logged. */
+int worker_run(const server_options *options, bind_list *binds, const plugin_choice *choice);
 
 #endif

@@ -97,7 +97,8 @@ def test_the_whole_response_is_handed_over(server, upstream):
 
 @pytest.mark.parametrize("path, status, body", [
     ("/204", 204, b""), ("/chunks", 200, b"abcdefg"), ("/until-close", 200, b"all of it"),
-    ("/hints", 200, b"hinted"), ("/bytes/0", 200, b""), ("/bytes/300000", 200, b"b" * 300000)])
+    ("/hints", 200, b"hinted"), ("/bytes/0", 200, b""), ("/bytes/300000", 200, b"b" * 300000)],
+    ids=["204", "chunks", "until-close", "hints", "nothing", "large"])
 def test_every_framing_is_understood(server, upstream, path, status, body):
     fetched = fetch(server, upstream.url + path)
     assert (fetched.status, fetched.body) == (status, body)

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT
+ * The plugins that a routes file names: each file is loaded once, however many apps are made of
+ * it, and every mistake is told at its place in the routes file. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/str.h"
+#include "base/suggest.h"
+#include "log/log.h"
+#include "worker/plugins.h"
+
+#define SUGGESTED_MAX 256u /* plugins that are looked at for a likely name */
+
+typedef struct loaded_file {
+    char *path;
+    plugin *plugin; /* NULL: it would not load, and that has been said */
+} loaded_file;
+
+typedef struct loading {
+    app_set *apps;
+    const server_options *options;
+    const plugin_choice *choice;
+    const routes_file *routes;
+    buffer *problem;
+    char **folder; /* the files of the plugin directory; NULL: it has not been looked at */
+    size_t folder_count;
+    buffer loaded; /* loaded_file each */
+    buffer tried;  /* csgi_str each: the apps that were made, or that it was said why not */
+    bool has_mistakes, is_out_of_memory;
+} loading;
+
+__attribute__((format(printf, 3, 4))) static void complain(loading *self, file_position at,
+                                                           const char *format, ...)
+{
+    va_list args;
+
+    routes_file_complain(self->routes, at, self->problem);
+    va_start(args, format);
+    buffer_vprintf(self->problem, format, args);
+    va_end(args);
+    buffer_append(self->problem, "\n", 1);
+    self->has_mistakes = true;
+}
+
+/* What went wrong, at its place; memory that is lacking has no place. */
+static void note(loading *self, file_position at, csgi_status status, const buffer *why)
+{
+    if (status == CSGI_ENOMEM)
+        self->is_out_of_memory = true;
+    else if (status != CSGI_OK)
+        complain(self, at, "%.*s", STR_ARG(buffer_str(why)));
+}
+
+/* ---- finding files ---- */
+
+/* "weather" of "plugins/weather.so". */
+static csgi_str stem_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    csgi_str name = str_from(slash ? slash + 1 : path);
+
+    if (name.len > 3 && strcmp(name.ptr + name.len - 3, ".so") == 0) name.len -= 3;
+    return name;
+}
+
+static void list_folder(loading *self)
+{
+    buffer why = { 0 };
+    csgi_status status;
+
+    if (self->folder) return;
+    status =
+        plugin_directory_list(self->options->plugin_dir, &self->folder, &self->folder_count, &why);
+    /* That it cannot be read is said when something is not found in it. */
+    if (status == CSGI_ENOMEM) self->is_out_of_memory = true;
+    buffer_fini(&why);
+}
+
+static const char *find_among(char **files, size_t count, csgi_str name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq(stem_of(files[i]), name)) return files[i];
+    }
+    return NULL;
+}
+
+static void complain_missing(loading *self, file_position at, csgi_str name)
+{
+    csgi_str known[SUGGESTED_MAX], nearest;
+    size_t count = 0;
+
+    for (size_t i = 0; i < self->choice->file_count && count < SUGGESTED_MAX; i++)
+        known[count++] = stem_of(self->choice->files[i]);
+    for (size_t i = 0; i < self->folder_count && count < SUGGESTED_MAX; i++)
+        known[count++] = stem_of(self->folder[i]);
+    nearest = suggest_nearest(name, known, count);
+    if (nearest.len)
+        complain(self, at, "plugin \"%.*s\" not found in %s (did you mean \"%.*s\"?)",
+                 STR_ARG(name), self->options->plugin_dir, STR_ARG(nearest));
+    else
+        complain(self, at, "plugin \"%.*s\" not found in %s%s", STR_ARG(name),
+                 self->options->plugin_dir, self->folder ? "" : ", which cannot be read");
+}
+
+/* The file of a plugin's name, or of the path that stands in its place; NULL: there is none, and
+ * that has been said. */
+static const char *find_file(loading *self, file_position at, csgi_str name)
+{
+    bool is_path = str_find_char(name, '/') < name.len;
+    const char *found;
+
+    if (is_path) return name.ptr;
+    found = find_among(self->choice->files, self->choice->file_count, name);
+    if (found) return found;
+    list_folder(self);
+    found = find_among(self->folder, self->folder_count, name);
+    if (!found && !self->is_out_of_memory) complain_missing(self, at, name);
+    return found;
+}
+
+/* ---- loading ---- */
+
+static loaded_file *find_loaded(const loading *self, const char *path)
+{
+    loaded_file *files = (loaded_file *)(void *)self->loaded.bytes;
+
+    for (size_t i = 0; i < self->loaded.len / sizeof *files; i++) {
+        if (strcmp(files[i].path, path) == 0) return &files[i];
+    }
+    return NULL;
+}
+
+/* The plugin of a file, loaded when it has not been; NULL: it cannot be, and that has been said. */
+static plugin *open_file(loading *self, file_position at, const char *path)
+{
+    char *real = realpath(path, NULL);
+    loaded_file added = { real ? real : strdup(path), NULL };
+    const loaded_file *before;
+    buffer why = { 0 };
+
+    if (!added.path) {
+        self->is_out_of_memory = true;
+        return NULL;
+    }
+    before = find_loaded(self, added.path);
+    if (before) {
+        free(added.path);
+        return before->plugin;
+    }
+    if (plugins_open(self->options, path, &added.plugin, &why) == CSGI_OK)
+        plugins_log_loaded(added.plugin);
+    else
+        complain(self, at, "%.*s", STR_ARG(buffer_str(&why)));
+    buffer_fini(&why);
+    if (buffer_append(&self->loaded, &added, sizeof added) == CSGI_OK) return added.plugin;
+    self->is_out_of_memory = true;
+    plugin_release(added.plugin);
+    free(added.path);
+    return NULL;
+}
+
+/* ---- apps ---- */
+
+static bool was_tried(const loading *self, csgi_str app)
+{
+    const csgi_str *tried = (const csgi_str *)(const void *)self->tried.bytes;
+
+    for (size_t i = 0; i < self->tried.len / sizeof *tried; i++) {
+        if (str_eq(tried[i], app)) return true;
+    }
+    return false;
+}
+
+static void note_tried(loading *self, csgi_str app)
+{
+    if (buffer_append(&self->tried, &app, sizeof app) != CSGI_OK) self->is_out_of_memory = true;
+}
+
+static void add_configured(loading *self, const routes_app *app)
+{
+    const char *file = find_file(self, app->plugin_at, app->plugin);
+    plugin *loaded = file ? open_file(self, app->plugin_at, file) : NULL;
+    buffer why = { 0 };
+
+    note_tried(self, app->name);
+    if (!loaded) return;
+    note(self, app->config_at, app_set_add(self->apps, loaded, app->name, app->config, &why), &why);
+    buffer_fini(&why);
+}
+
+/* Whom nobody configured is a plugin by that name, with the configuration beside its file. */
+static void add_used(loading *self, const routes_use *use)
+{
+    const char *file;
+    plugin *loaded;
+    buffer why = { 0 };
+
+    if (was_tried(self, use->app)) return;
+    note_tried(self, use->app);
+    file = find_file(self, use->at, use->app);
+    loaded = file ? open_file(self, use->at, file) : NULL;
+    if (loaded)
+        note(self, use->at, plugins_add_named(self->apps, file, loaded, use->app, &why), &why);
+    buffer_fini(&why);
+}
+
+static void add_around(loading *self, const routes_around *around)
+{
+    for (size_t i = 0; i < around->count; i++)
+        add_used(self, &around->uses[i]);
+}
+
+/* For the default routes: an app of its plugin's name for each file that may have some. */
+static void add_default(loading *self, const char *file)
+{
+    static const file_position top = { 1, 1 };
+    plugin *loaded = open_file(self, top, file);
+    buffer why = { 0 };
+
+    if (!loaded || was_tried(self, loaded->descriptor.name)) return;
+    note_tried(self, loaded->descriptor.name);
+    note(self, top, plugins_add_app(self->apps, file, loaded, &why), &why);
+    buffer_fini(&why);
+}
+
+static void add_defaults(loading *self)
+{
+    for (size_t i = 0; i < self->choice->file_count; i++)
+        add_default(self, self->choice->files[i]);
+    if (self->choice->file_count) return;
+    list_folder(self);
+    for (size_t i = 0; i < self->folder_count; i++)
+        add_default(self, self->folder[i]);
+}
+
+static void add_apps(loading *self)
+{
+    const routes_file *routes = self->routes;
+
+    for (size_t i = 0; i < routes->app_count; i++)
+        add_configured(self, &routes->apps[i]);
+    add_around(self, &routes->around);
+    for (size_t i = 0; i < routes->route_count; i++) {
+        add_used(self, &routes->routes[i].use);
+        add_around(self, &routes->routes[i].around);
+    }
+    if (routes->has_default_routes) add_defaults(self);
+}
+
+/* The instances hold their plugins. */
+static void end(loading *self)
+{
+    loaded_file *files = (loaded_file *)(void *)self->loaded.bytes;
+
+    for (size_t i = 0; i < self->loaded.len / sizeof *files; i++) {
+        plugin_release(files[i].plugin);
+        free(files[i].path);
+    }
+    buffer_fini(&self->loaded);
+    buffer_fini(&self->tried);
+    if (self->folder) plugin_directory_list_free(self->folder, self->folder_count);
+}
+
+static void log_routes(const app_set *apps, const routes_file *routes)
+{
+    size_t count = app_set_route_count(apps);
+
+    log_info("Routing by %s (%zu route%s)", routes->name.ptr, count, count == 1 ? "" : "s");
+}
+
+csgi_status plugins_load_routed(app_set *apps, const server_options *options,
+                                const plugin_choice *choice, buffer *problem)
+{
+    loading self = { .apps = apps,
+                     .options = options,
+                     .choice = choice,
+                     .routes = choice->routes,
+                     .problem = problem };
+    csgi_status status;
+
+    add_apps(&self);
+    status = self.is_out_of_memory ? CSGI_ENOMEM : app_set_route_file(apps, self.routes, problem);
+    if (status == CSGI_OK && self.has_mistakes) status = CSGI_EINVAL;
+    end(&self);
+    if (status == CSGI_OK) log_routes(apps, choice->routes);
+    return status;
+}
