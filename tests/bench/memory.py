@@ -9,6 +9,7 @@ requests that wait for their upstream, everything included. It is the process's 
 import argparse
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -143,12 +144,13 @@ def main():
     limit = raise_file_limit()
     stop_on_signals()
     found, missing = measure(asked, limit)
-    result = {"when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "machine": report.machine(),
-              "versions": peers.versions(), "memory": found, "missing": missing}
-    with open(asked.json, "w", encoding="utf-8") as file:
-        json.dump(result, file, indent=1)
     tasks = subprocess.run([BUILD / "bench/bench_tasks", str(asked.tasks)], capture_output=True,
                            text=True, check=True).stdout
+    result = {"when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "machine": report.machine(),
+              "versions": peers.versions(), "memory": found, "missing": missing,
+              "tasks": int(re.search(r"^(\d+) tasks wait", tasks, re.M).group(1))}
+    with open(asked.json, "w", encoding="utf-8") as file:
+        json.dump(result, file, indent=1)
     made = {"memory": report.memory_table(found), "memory-budgets": report.budget_table(result),
             "tasks": f"```\n{tasks}```"}
     print("\n\n".join(made.values()))

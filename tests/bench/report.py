@@ -18,6 +18,7 @@ BUDGETS = (
     ("start to first answer, ms", 30, 12),
     ("idle connection, KiB", 1.0, 0.6),
     ("waiting request, KiB", 8, 6),
+    ("suspended tasks in one process", -30_000, -100_000),
 )
 
 
@@ -45,7 +46,9 @@ def table(head, rows):
 
 
 def show(number, digits=2):
-    return "" if number is None else f"{number:,.{digits}f}"
+    if number is None:
+        return ""
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.{digits}f}"
 
 
 def load_table(what, found):
@@ -99,7 +102,7 @@ def figures(report):
         ratio(report.get("latency", {}), "capricorn", "nginx", "added_ms"),
         ratio(plain, "capricorn, access log", "capricorn"),
         statistics.median(starts) if starts else None,
-        memory.get("idle_kib"), memory.get("waiting_kib"))))
+        memory.get("idle_kib"), memory.get("waiting_kib"), report.get("tasks"))))
 
 
 def verdict(figure, limit):
@@ -107,7 +110,8 @@ def verdict(figure, limit):
     if limit is None:
         return ""
     met = figure >= -limit if limit < 0 else figure <= limit
-    return f"{'≥' if limit < 0 else '≤'} {abs(limit):.3g}: {'met' if met else 'not met'}"
+    bound = f"{abs(limit):g}" if abs(limit) < 1000 else f"{abs(limit):,.0f}"
+    return f"{'≥' if limit < 0 else '≤'} {bound}: {'met' if met else 'not met'}"
 
 
 def budget_table(report):
