@@ -50,24 +50,17 @@ static int ask(const bind_spec *where, const char *path, bool is_proxied)
     return is_well ? EXIT_SERVED : EXIT_UNWELL;
 }
 
-static int run(int argc, char **argv)
+static int find_and_ask(const server_options *options, const char *path)
 {
-    server_options options;
     bind_list binds;
     buffer problem = { 0 };
     const bind_spec *where;
-    bool asks_ready = false;
-    int count, exit_status;
 
-    argc = take_ready(argc, argv, &asks_ready);
-    if (!read_options(&health_command, argc, argv, &options, &count, &exit_status))
-        return exit_status;
-    if (count) buffer_printf(&problem, "%s: no argument is expected\n", argv[0]);
-    if (problem.len || bind_list_choose(&binds, &options, &problem) != CSGI_OK) {
+    if (bind_list_choose(&binds, options, &problem) != CSGI_OK) {
         tell_mistakes(&health_command, &problem);
         return EXIT_USAGE;
     }
-    if (binds.count == 0) bind_list_default(&binds, &options);
+    if (binds.count == 0) bind_list_default(&binds, options);
     where = find_place(&binds);
     if (!where) {
         fputs("capricorn health: where an inherited socket or port 0 leads is not known here: say "
@@ -76,15 +69,40 @@ static int run(int argc, char **argv)
               stderr);
         return EXIT_USAGE;
     }
-    return ask(where, asks_ready ? "/readyz" : "/healthz", options.proxy_protocol);
+    return ask(where, path, options->proxy_protocol);
+}
+
+static int run(int argc, char **argv)
+{
+    server_options options;
+    plugin_choice choice;
+    routes_file routes;
+    bool asks_ready = false;
+    int count, exit_status;
+
+    argc = take_ready(argc, argv, &asks_ready);
+    if (!read_options(&health_command, argc, argv, &options, &count, &exit_status))
+        return exit_status;
+    if (!choice_read(&choice, &health_command, &options, argv, count, &routes, &exit_status))
+        return exit_status == EXIT_USAGE ? exit_status : EXIT_UNWELL;
+    if (choice.file_count) {
+        fprintf(stderr, "capricorn health: found \"%s\", expected a routes file, or nothing\n",
+                choice.files[0]);
+        exit_status = EXIT_USAGE;
+    } else {
+        exit_status = find_and_ask(&options, asks_ready ? "/readyz" : "/healthz");
+    }
+    choice_end(&choice);
+    return exit_status;
 }
 
 const command health_command = {
     .name = "health",
     .summary = "ask the server of this machine whether it is well",
-    .synopsis = "[OPTION ...] [--ready]",
+    .synopsis = "[OPTION ...] [--ready] [ROUTES.json]",
     .about =
-        "Asks the server that was started with the same options and environment for /healthz, "
+        "Asks the server that was started with the same options, environment and routes file for "
+        "/healthz, "
         "which says that it serves; for containers and service managers. It takes 2 seconds at "
         "most, and says nothing when all is well.\n"
         "\n"

@@ -75,7 +75,7 @@ const option_entry option_table[] = {
       .more = "The kernel may have a lower limit (net.core.somaxconn)." },
     { .name = "routes",
       .group = OPTIONS_PLUGINS,
-      .also = OPTION_OF_CHECK | OPTION_OF_CALL | OPTION_OF_ROUTES,
+      .also = OPTION_OF_CHECK | OPTION_OF_CALL | OPTION_OF_ROUTES | OPTION_OF_HEALTH,
       .kind = OPTION_PATH,
       .is_not_in_file = true,
       FIELD(routes),

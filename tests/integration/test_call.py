@@ -30,6 +30,23 @@ def test_the_method_may_be_left_out_and_named_files_are_enough():
     assert result.returncode == 0 and "temp_c" in result.stdout
 
 
+def test_the_routes_file_says_what_is_there(tmp_path):
+    file = tmp_path / "routes.json"
+    file.write_text(json.dumps({
+        "apps": {"weather": {"plugin": str(plugin("weather"))},
+                 "weather_api": {"plugin": str(plugin("weather_api"))}},
+        "routes": [{"path": "/how/warm", "app": "weather:get_weather"},
+                   {"path": "/weather/{city}", "app": "weather_api"}]}))
+    for arguments in ((file,), ("--routes", file)):
+        result = call("/how/warm?city=London", *arguments)
+        assert result.returncode == 0, result.stderr
+        assert json.loads(result.stdout)["city"] == "London"
+    assert call("/weather?city=London", file).returncode == 1
+    file.write_text('{"routes": 1}')
+    wrong = call("/", file)
+    assert wrong.returncode == 1 and "routes.json:1:" in wrong.stderr
+
+
 def test_a_status_of_400_and_above_is_exit_status_1():
     assert call("/mirror?status=399", plugin("mirror")).returncode == 0
     result = call("/mirror?status=400", plugin("mirror"))

@@ -79,6 +79,20 @@ def test_it_finds_the_server_by_the_same_environment(serve):
     assert health("--bind", "127.0.0.1:0", "--bind", f"localhost:{server.port}").returncode == 0
 
 
+def test_it_takes_where_to_ask_from_the_routes_file(serve, tmp_path):
+    server = serve("tasks")
+    file = tmp_path / "routes.json"
+    file.write_text(f'{{"server": {{"port": {server.port}}}, "routes": []}}')
+    assert health(file).returncode == 0
+    assert health("--routes", file, "--ready").returncode == 0
+    assert health(environment={"CAPRICORN_ROUTES": str(file)}).returncode == 0
+    assert health(file, "--port", "1").returncode == 1  # a flag beats the file
+    file.write_text('{"server": {"prot": 1}}')
+    wrong = health(file)
+    assert wrong.returncode == 1 and "routes.json:1:" in wrong.stderr
+    assert health("some.so").returncode == 2
+
+
 def test_it_asks_a_unix_socket(tmp_path):
     with Server(["tasks"], uds=True) as server:
         assert health("--uds", server.socket_path).returncode == 0

@@ -67,6 +67,31 @@ def test_a_folder_name_with_a_quote_is_json_all_the_same(tmp_path):
     assert json.loads(result.stdout)[0]["plugin"] == str(folder / "scope.so")
 
 
+def test_of_a_routes_file_it_lists_what_the_file_says(tmp_path):
+    file = tmp_path / "routes.json"
+    file.write_text(json.dumps({
+        "apps": {"here": {"plugin": str(plugin("scope"))}},
+        "routes": [{"path": "/a/{x}", "app": "here:show", "methods": ["GET"], "timeout": "2s",
+                    "host": "api.example.com"},
+                   {"path": "/b", "app": "here:show", "timeout": "250ms"}]}))
+    result = routes(file)
+    assert result.returncode == 0 and result.stderr == ""
+    assert [line.split() for line in result.stdout.splitlines()] == [
+        ["PATH", "METHODS", "HOST", "APP", "PLUGIN", "GENERATION", "TIMEOUT"],
+        ["/a/{x}", "GET", "api.example.com", "here:show", str(plugin("scope")), "1", "2s"],
+        ["/b", "any", "here:show", str(plugin("scope")), "1", "250ms"]]
+    first, second = json.loads(routes("--json", "--routes", file).stdout)
+    assert first["host"] == "api.example.com" and first["timeout_ms"] == 2000
+    assert second["host"] is None and second["timeout_ms"] == 250
+
+
+def test_a_mistake_in_the_routes_file_is_exit_status_1_and_has_its_place(tmp_path):
+    file = tmp_path / "routes.json"
+    file.write_text('{"routes": [{"path": "/a", "app": "nowhere"}]}')
+    result = routes(file)
+    assert result.returncode == 1 and "routes.json:1:" in result.stderr and result.stdout == ""
+
+
 def test_no_start_up_is_run():
     result = routes("--log-level", "info", plugin("lifespan"))
     assert result.returncode == 0 and "/state" in result.stdout
