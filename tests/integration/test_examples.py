@@ -2,7 +2,7 @@
 """The examples, which the documents quote, do what they say."""
 import re
 
-from capricorn import BUILD, ROOT
+from capricorn import BUILD, ROOT, Server
 
 
 def test_hello_greets_by_the_name_in_the_path(serve):
@@ -27,3 +27,17 @@ def test_all_of_them_are_served_from_one_directory(serve):
         reply = server.get(replies[name])
         assert reply.status == 200 and b"ada" in reply.body, name
         assert reply.get("server-timing")
+
+
+def test_the_routes_file_serves_its_plugins_where_it_says(tmp_path):
+    text = (ROOT / "examples" / "routes" / "routes.json").read_text()
+    file = tmp_path / "routes.json"
+    file.write_text(text.replace("../../build/", f"{BUILD}/"))
+    with Server(plugin_dir=BUILD / "plugins", arguments=[str(file)]) as server:
+        reply = server.get("/weather?city=London")
+        assert (reply.status, reply.json()["city"]) == (200, "London")
+        assert reply.get("server-timing")
+        assert server.get("/greet/ada").body == b"hello, ada"
+        assert server.get("/cities/weather/London").status == 200
+        assert server.get("/hello/ada").status == 404
+        assert server.request("POST", "/weather").get("allow") == "GET, HEAD, OPTIONS"

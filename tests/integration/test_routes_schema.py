@@ -12,11 +12,18 @@ from capricorn import BINARY, ROOT, own_environment, seconds
 
 WRONG = ROOT / "tests" / "integration" / "routes_wrong"
 COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*")|/\*.*?\*/|//[^\n]*', re.DOTALL)
-# Mistakes that are not in the shape of the JSON; most need the plugins to be seen.
+# Mistakes that are not in the shape of the JSON.
 BEYOND_A_SCHEMA = {
     "app-twice", "key-twice", "key-twice-in-a-config", "method-misspelt", "nested-too-deep",
     "path-with-a-name-twice", "path-with-an-unknown-converter", "mount-with-the-rest",
     "half-a-surrogate", "timeout-over-a-year",
+    # These are seen by whoever has the plugins.
+    "plugin-not-found", "plugin-not-found-nor-any-like-it", "plugin-file-not-found",
+    "plugin-is-no-library", "plugin-dir-not-found", "endpoint-not-found", "endpoint-to-be-named",
+    "endpoint-lacks-the-method", "routes-collide", "routes-collide-but-for-the-name",
+    "route-collides-with-a-default-route", "middleware-is-an-endpoint", "middleware-not-found",
+    "route-leads-to-a-middleware", "config-refused", "config-with-an-unknown-key",
+    "config-of-a-middleware-refused", "many-names",
 }
 
 GOOD = [
