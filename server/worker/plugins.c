@@ -46,35 +46,28 @@ static csgi_status read_config(const char *path, buffer *text, buffer *problem)
 }
 
 /* A plugin that does not like its configuration cannot say which file it is. */
-static csgi_status add_app(app_set *apps, plugin *loaded, csgi_str name, const char *path,
-                           csgi_str config, buffer *problem)
+static csgi_status add_app(app_set *apps, plugin *loaded, const char *path, csgi_str config,
+                           buffer *problem)
 {
     size_t mark = problem->len;
-    csgi_status status = app_set_add(apps, loaded, name, config, problem);
+    csgi_status status = app_set_add(apps, loaded, loaded->descriptor.name, config, problem);
 
     if (status == CSGI_OK || problem->len == mark) return status;
     buffer_printf(problem, " (config: %s%s)", path, exists(path) ? "" : ", which is not there");
     return status;
 }
 
-csgi_status plugins_add_named(app_set *apps, const char *file, plugin *loaded, csgi_str name,
-                              buffer *problem)
+csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buffer *problem)
 {
     buffer path = { 0 }, text = { 0 };
     csgi_status status = config_path(file, &path);
 
     if (status == CSGI_OK) status = read_config(path.bytes, &text, problem);
     if (status == CSGI_OK) status = json_check_object(path.bytes, buffer_str(&text), problem);
-    if (status == CSGI_OK)
-        status = add_app(apps, loaded, name, path.bytes, buffer_str(&text), problem);
+    if (status == CSGI_OK) status = add_app(apps, loaded, path.bytes, buffer_str(&text), problem);
     buffer_fini(&text);
     buffer_fini(&path);
     return status;
-}
-
-csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buffer *problem)
-{
-    return plugins_add_named(apps, file, loaded, loaded->descriptor.name, problem);
 }
 
 void plugins_log_problem(const buffer *problem)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Plugin files to instances, and what is served of them: finds, loads and makes them, each with the
- * configuration beside it (NAME.json for NAME.so) unless a routes file has one for it. */
+ * Plugin files to instances, and what is served of them: finds, loads and makes them, each with
+ * the configuration beside it (NAME.json for NAME.so), or that of the routes file. */
 #ifndef CAPRICORN_WORKER_PLUGINS_H
 #define CAPRICORN_WORKER_PLUGINS_H
 
@@ -34,9 +34,6 @@ void plugins_log_problem(const buffer *problem);
  * sentence. */
 csgi_status plugins_open(const server_options *options, const char *file, plugin **out,
                          buffer *problem);
-/* As plugins_add_app, with another name. */
-csgi_status plugins_add_named(app_set *apps, const char *file, plugin *loaded, csgi_str name,
-                              buffer *problem);
 /* "Loaded weather 1.0.0 from ...". */
 void plugins_log_loaded(const plugin *loaded);
 /* plugins_load with a routes file (route_plugins.c). */

@@ -190,7 +190,7 @@ static void add_configured(loading *self, const routes_app *app)
     buffer_fini(&why);
 }
 
-/* Whom nobody configured is a plugin by that name, with the configuration beside its file. */
+/* Whom nobody configured is a plugin by that name, with an empty configuration. */
 static void add_used(loading *self, const routes_use *use)
 {
     const char *file;
@@ -202,7 +202,7 @@ static void add_used(loading *self, const routes_use *use)
     file = find_file(self, use->at, use->app);
     loaded = file ? open_file(self, use->at, file) : NULL;
     if (loaded)
-        note(self, use->at, plugins_add_named(self->apps, file, loaded, use->app, &why), &why);
+        note(self, use->at, app_set_add(self->apps, loaded, use->app, STR("{}"), &why), &why);
     buffer_fini(&why);
 }
 
@@ -212,7 +212,8 @@ static void add_around(loading *self, const routes_around *around)
         add_used(self, &around->uses[i]);
 }
 
-/* For the default routes: an app of its plugin's name for each file that may have some. */
+/* For the default routes: an app of its plugin's name for each file that may have some, with the
+ * configuration beside it, as without a routes file. */
 static void add_default(loading *self, const char *file)
 {
     static const file_position top = { 1, 1 };

@@ -120,6 +120,16 @@ def test_a_plugin_file_is_loaded_once_and_only_if_it_is_named(server):
     assert any("Routing by " in line and "(15 routes)" in line for line in server.log())
 
 
+def test_only_plugins_for_default_routes_alone_have_the_configuration_beside_them(tmp_path):
+    routes = {"default_routes": True, "routes": [{"path": "/mine", "app": "weather"}]}
+    path = write(tmp_path, routes, "weather", "weather_api")
+    (tmp_path / "plugins" / "weather.json").write_text("not looked at")
+    assert run("check", path, cwd=tmp_path).returncode == 0
+    (tmp_path / "plugins" / "weather_api.json").write_text("no JSON")
+    result = run("check", path, cwd=tmp_path)
+    assert result.returncode == 1 and "weather_api.json:1:1: " in result.stderr
+
+
 # ---- time ----
 
 
