@@ -86,7 +86,7 @@ TEST_SOS     := $(foreach s,$(TEST_PLUGINS),$(if $(call is_buildable,$(s)),$(cal
 
 .PHONY: all server plugins examples
 all: server plugins examples ## build the server, the plugins and the examples
-all: $(if $(SAN),,$(BUILD)/pkgconfig/csgi.pc)
+all: $(if $(SAN),,$(BUILD)/pkgconfig/csgi.pc $(addprefix $(BUILD)/completion/,bash zsh fish))
 server: $(BUILD)/capricorn
 plugins: $(filter $(BUILD)/plugins/%,$(PLUGIN_SOS))
 examples: $(filter $(BUILD)/examples/%,$(PLUGIN_SOS))
