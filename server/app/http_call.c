@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * One HTTP call, from the exchange's request to its end. It lives in the exchange's arena; a plain
+ * One HTTP call, from the exchange's request to its end. It lives on its task's stack; a plain
  * request takes nothing from the heap. */
 #include "app/http_call.h"
 
@@ -111,7 +111,7 @@ static void on_call_end(void *arg, csgi_status status)
     list_remove(&self->node);
     set->running--;
     table = self->target->table;
-    exchange_app_release(self->request); /* self was in its arena */
+    exchange_app_release(self->request);
     table_release(table);
     app_set_tell_if_idle(set);
 }
@@ -196,14 +196,11 @@ static csgi_status scope_init(http_call *self, csgi_fields params)
                      &self->scope.server_port);
 }
 
-static http_call *http_call_new(app_set *set, exchange *request, const app_target *target,
-                                csgi_fields params)
+static csgi_status http_call_init(http_call *self, app_set *set, exchange *request,
+                                  const app_target *target, csgi_fields params)
 {
-    size_t count = target->around_count + 1;
-    http_call *self = arena_alloc(&request->arena, sizeof *self + count * sizeof self->frames[0],
-                                  _Alignof(http_call));
+    size_t around = target->around_count;
 
-    if (!self) return NULL;
     call_init(&self->base, set, &target->endpoint->label,
               target->endpoint->instance->plugin->descriptor.stack_size, &request->arena);
     self->base.is_http = true;
@@ -212,11 +209,36 @@ static http_call *http_call_new(app_set *set, exchange *request, const app_targe
     self->has_own_limit = self->is_late = false;
     self->receive = (csgi_receive){ http_call_receive };
     self->failure = CSGI_OK;
-    for (size_t i = 0; i < target->around_count; i++)
+    for (size_t i = 0; i < around; i++)
         frame_init(&self->frames[i], self, target->around[i]);
-    frame_init(&self->frames[count - 1], self, target->endpoint);
+    frame_init(&self->frames[around], self, target->endpoint);
     self->frames[0].features = request->features;
-    return scope_init(self, params) == CSGI_OK ? self : NULL;
+    return scope_init(self, params);
+}
+
+/* A call lies on its task's stack, whose first page it shares with the frames of a handler that
+ * waits. */
+static csgi_status http_call_new(app_set *set, exchange *request, const app_target *target,
+                                 csgi_fields params, http_call **out)
+{
+    size_t size = sizeof **out + (target->around_count + 1) * sizeof(*out)->frames[0];
+    size_t stack_size = target->endpoint->instance->plugin->descriptor.stack_size;
+    http_call *self;
+    task *runner;
+    void *room;
+    csgi_status status = task_new(set->loop, stack_size, size, &runner, &room);
+
+    if (status) return status;
+    self = room;
+    status = http_call_init(self, set, request, target, params);
+    if (status) {
+        task_discard(runner);
+        return status;
+    }
+    self->base.task = runner;
+    task_set_owner(runner, &self->base);
+    *out = self;
+    return CSGI_OK;
 }
 
 /* Answers 503, and says why in the log: at most once a second. */
@@ -254,20 +276,16 @@ void http_call_begin(app_set *set, exchange *request, const app_target *target, 
         refuse(set, request, "the concurrency limit is reached");
         return;
     }
-    self = http_call_new(set, request, target, params);
-    if (!self) {
-        refuse(set, request, "there is no memory for the call");
+    status = http_call_new(set, request, target, params, &self);
+    if (status) {
+        refuse(set, request,
+               status == CSGI_ELIMIT ? "there are no more tasks"
+                                     : "there is no memory for the call");
         return;
     }
     self->base.depth = depth;
     set_deadline(self);
-    status = call_start_task(&self->base, http_call_run, on_call_end, self, &self->base.task);
-    if (status != CSGI_OK) {
-        forget_deadline(self);
-        refuse(set, request,
-               status == CSGI_ELIMIT ? "there are no more tasks" : "there is no memory for a task");
-        return;
-    }
+    task_begin(self->base.task, self->base.label, http_call_run, on_call_end, self);
     list_prepend(&set->calls, &self->node);
     set->running++;
     table_hold(target->table);

@@ -49,7 +49,8 @@ struct task {
 };
 
 /* What the struct takes of its stack. */
-#define TASK_ROOM ((sizeof(task) + 63) & ~(size_t)63)
+#define STACK_ROOM(size) (((size) + 63) & ~(size_t)63)
+#define TASK_ROOM        STACK_ROOM(sizeof(task))
 
 typedef struct task_queue {
     task *first, *last;

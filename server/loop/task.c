@@ -58,19 +58,23 @@ static void task_main(void *arg)
     switch_leave(&self->side, &self->loop->tasks.loop_side);
 }
 
-/* Gives everything back, then tells the owner. */
-static void end_task(task *self)
+/* Frees what the task has but its stack, on which it lies itself. */
+static void fini_task(task *self)
 {
-    scheduler *tasks = &self->loop->tasks;
-    task_end_fn on_end = self->on_end;
-    void *arg = self->arg;
-    csgi_status result = self->result;
-
     free(self->error);
     switch_fini(&self->side);
-    stack_give_back(&tasks->stacks, self->stack);
-    tasks->count--;
-    if (on_end) on_end(arg, result);
+    self->loop->tasks.count--;
+}
+
+/* The owner may have something on the stack: it is given back last. */
+static void end_task(task *self)
+{
+    stack_pool *stacks = &self->loop->tasks.stacks;
+    stack *memory = self->stack;
+
+    fini_task(self);
+    if (self->on_end) self->on_end(self->arg, self->result);
+    stack_give_back(stacks, memory);
 }
 
 static void run_task(task *self)
@@ -205,8 +209,7 @@ const char *task_label_print(const task_label *label, char *text, size_t size)
     return text;
 }
 
-csgi_status task_spawn(loop *owner, const task_label *label, size_t stack_size, task_fn fn,
-                       task_end_fn on_end, void *arg, task **out)
+csgi_status task_new(loop *owner, size_t stack_size, size_t room_size, task **out, void **room)
 {
     scheduler *tasks = &owner->tasks;
     csgi_status status;
@@ -215,22 +218,51 @@ csgi_status task_spawn(loop *owner, const task_label *label, size_t stack_size, 
     task *self;
 
     if (tasks->count >= tasks->max_tasks) return CSGI_ELIMIT;
+    if (room_size > STACK_MIN / 4) return CSGI_ENOMEM;
     status = stack_take(&tasks->stacks, stack_size ? stack_size : tasks->stack_size, &memory);
     if (status) return status;
 
     top = memory->low + memory->size - TASK_ROOM;
     self = (task *)(void *)top;
+    top -= STACK_ROOM(room_size);
     memset(self, 0, sizeof(*self));
     self->loop = owner;
+    self->stack = memory;
+    switch_init(&self->side, memory->fiber, memory->low, memory->size, top, task_main, self);
+    tasks->count++;
+    *out = self;
+    *room = top;
+    return 0;
+}
+
+void task_begin(task *self, const task_label *label, task_fn fn, task_end_fn on_end, void *arg)
+{
     self->label = label;
     self->fn = fn;
     self->on_end = on_end;
     self->arg = arg;
-    self->stack = memory;
-    switch_init(&self->side, memory->fiber, memory->low, memory->size, top, task_main, self);
-    tasks->count++;
     make_ready(self);
-    if (out) *out = self;
+}
+
+void task_discard(task *self)
+{
+    stack_pool *stacks = &self->loop->tasks.stacks;
+    stack *memory = self->stack;
+
+    fini_task(self);
+    stack_give_back(stacks, memory);
+}
+
+csgi_status task_spawn(loop *owner, const task_label *label, size_t stack_size, task_fn fn,
+                       task_end_fn on_end, void *arg, task **out)
+{
+    task *made;
+    void *no_room;
+    csgi_status status = task_new(owner, stack_size, 0, &made, &no_room);
+
+    if (status) return status;
+    task_begin(made, label, fn, on_end, arg);
+    if (out) *out = made;
     return 0;
 }
 

@@ -17,8 +17,15 @@ typedef csgi_status (*task_fn)(void *arg);
 /* Called on the loop's stack when the task has ended; it is gone when this returns. */
 typedef void (*task_end_fn)(void *arg, csgi_status result);
 
-/* Queues a task: fn(arg) begins when the loop next runs ready tasks. stack_size 0: the loop's
- * default. on_end may be NULL. CSGI_ENOMEM; CSGI_ELIMIT: max_tasks. [loop] or in a task */
+/* Makes a task that has yet to begin. *room: so many bytes at the top of its stack, which has them
+ * to spare, for what lives no longer than until its on_end returns; suitably aligned, not zeroed.
+ * stack_size 0: the loop's default. CSGI_ENOMEM; CSGI_ELIMIT: max_tasks. [loop] or in a task */
+csgi_status task_new(loop *loop, size_t stack_size, size_t room_size, task **out, void **room);
+/* fn(arg) begins when the loop next runs ready tasks. on_end may be NULL. */
+void task_begin(task *self, const task_label *label, task_fn fn, task_end_fn on_end, void *arg);
+/* Frees one that has not begun. */
+void task_discard(task *self);
+/* task_new, without room, and task_begin. */
 csgi_status task_spawn(loop *loop, const task_label *label, size_t stack_size, task_fn fn,
                        task_end_fn on_end, void *arg, task **out);
 

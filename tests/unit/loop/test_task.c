@@ -404,6 +404,63 @@ static void what_a_task_has_on_its_stack_survives_others(void **state)
     assert_int_equal(last_result, 0);
 }
 
+#define ROOM_SIZE ((size_t)1000)
+
+static bool holds(const char *room, char byte)
+{
+    for (size_t i = 0; i < ROOM_SIZE; i++)
+        if (room[i] != byte) return false;
+    return true;
+}
+
+static csgi_status use_stack_and_room(void *room)
+{
+    use_stack(NULL);
+    return holds(room, *(char *)room) ? 0 : CSGI_EFAIL;
+}
+
+static void look_at_room(void *room, csgi_status result)
+{
+    char letter[2] = { *(char *)room };
+
+    if (result == 0 && holds(room, letter[0])) note(letter);
+}
+
+static void the_room_on_a_stack_lasts_until_on_end_has_returned(void **state)
+{
+    task *made;
+    void *room;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(task_new(world, 0, ROOM_SIZE, &made, &room), 0);
+        assert_int_equal((uintptr_t)room % _Alignof(max_align_t), 0);
+        memset(room, letters[i][0], ROOM_SIZE);
+        task_begin(made, &label, use_stack_and_room, look_at_room, room);
+    }
+    loop_run(world);
+    assert_string_equal(trace, "abcd");
+}
+
+static void a_task_that_has_not_begun_may_be_discarded(void **state)
+{
+    task *made;
+    void *room;
+
+    (void)state;
+    for (int i = 0; i < 200; i++) { /* of which 100 may be there at once */
+        assert_int_equal(task_new(world, 0, ROOM_SIZE, &made, &room), 0);
+        memset(room, 'x', ROOM_SIZE);
+        task_discard(made);
+    }
+    assert_int_equal(task_count(world), 0);
+    assert_int_equal(task_new(world, 0, 16384, &made, &room), 0);
+    task_discard(made);
+    assert_int_equal(task_new(world, 0, 16385, &made, &room), CSGI_ENOMEM);
+    assert_int_equal(task_count(world), 0);
+    loop_run(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +478,8 @@ int main(void)
         TEST(the_error_text_is_a_copy_that_ends_with_the_task),
         TEST(each_task_has_its_own_exception_globals),
         TEST(what_a_task_has_on_its_stack_survives_others),
+        TEST(the_room_on_a_stack_lasts_until_on_end_has_returned),
+        TEST(a_task_that_has_not_begun_may_be_discarded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
