@@ -267,7 +267,8 @@ void http_call_begin(app_set *set, exchange *request, const app_target *target, 
     request->route_pattern = target->pattern;
     if (target->body_limit != UINT64_MAX)
         request->body_limit = target->body_limit ? target->body_limit : UINT64_MAX;
-    if (exchange_refuse_large_body(request)) {
+    if (exchange_is_body_too_large(request)) {
+        exchange_refuse_large_body(request);
         exchange_app_release(request);
         return;
     }

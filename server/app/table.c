@@ -59,16 +59,9 @@ app_table *table_new(const app_set *set)
     return NULL;
 }
 
-void table_hold(app_table *self)
+void table_free(app_table *self)
 {
-    self->references++;
-}
-
-void table_release(app_table *self)
-{
-    if (!self) return;
-    CHECK(self->references > 0);
-    if (--self->references) return;
+    CHECK(self->references == 0);
     for (size_t i = 0; i < self->own_count; i++)
         router_free(self->own[i].routes);
     free(self->own);

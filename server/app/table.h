@@ -38,9 +38,17 @@ struct app_table {
 /* An empty one, with own routes for each instance of the set, sorted by plugin and app: the order
  * in which their middleware wraps. NULL: no memory. */
 app_table *table_new(const app_set *set);
-void table_hold(app_table *self);
+/* Once nobody holds it. */
+void table_free(app_table *self);
+static inline void table_hold(app_table *self)
+{
+    self->references++;
+}
 /* Harmless with NULL. */
-void table_release(app_table *self);
+static inline void table_release(app_table *self)
+{
+    if (self && --self->references == 0) table_free(self);
+}
 /* From now on requests are looked up in this one; calls that run keep theirs. */
 void table_swap_in(app_table *self, app_set *set);
 

@@ -219,9 +219,14 @@ void exchange_reply_error(exchange *self, uint32_t status, const char *detail,
                           csgi_fields more_headers);
 /* Likewise with any body. */
 void exchange_reply(exchange *self, uint32_t status, csgi_fields headers, csgi_str body);
-/* Is the declared body larger than body_limit? Then it has been answered 413, before any of it was
- * asked for, and the connection ends: the client may have begun to send it. */
-bool exchange_refuse_large_body(exchange *self);
+/* Does the head declare a body that is larger than the limit? */
+static inline bool exchange_is_body_too_large(const exchange *self)
+{
+    return self->body_length > self->body_limit && self->body_length < UINT64_MAX;
+}
+/* Then it is answered 413, before any of it was asked for, and the connection ends: the client may
+ * have begun to send it. */
+void exchange_refuse_large_body(exchange *self);
 
 /* ---- what HTTP says, whatever its version ---- */
 

@@ -350,11 +350,9 @@ void exchange_reply_error(exchange *self, uint32_t status, const char *detail,
 
 static const csgi_field closing = { CSGI_STR("connection"), CSGI_STR("close"), 0, 0 };
 
-bool exchange_refuse_large_body(exchange *self)
+void exchange_refuse_large_body(exchange *self)
 {
-    if (self->body_length == UINT64_MAX || self->body_length <= self->body_limit) return false;
     exchange_reply_error(self, 413, "The body is too large", (csgi_fields){ &closing, 1 });
-    return true;
 }
 
 void exchange_conclude(exchange *self)

@@ -204,10 +204,12 @@ static void hand_up(http1_conn *self)
     if (self->parser->has_ended) exchange_push_end(request, (csgi_fields){ NULL, 0 });
     self->events->on_request(self->owner, request);
     if (self->exchange != request) return;
-    self->own_parser->body_limit =
-        request->body_limit; /* the application's, which may be another */
-    if (exchange_refuse_large_body(request)) return;
-    if (self->eof && self->parser->has_ended) exchange_push_half_close(request);
+    /* The application's, which may be another than ours. */
+    self->own_parser->body_limit = request->body_limit;
+    if (exchange_is_body_too_large(request))
+        exchange_refuse_large_body(request);
+    else if (self->eof && self->parser->has_ended)
+        exchange_push_half_close(request);
 }
 
 static void on_head(http1_conn *self, const char *piece, size_t len)
