@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FIRST_CAPACITY = 240 };
+enum { FIRST_CAPACITY = 120 };
 
 static int text_grow(csgi_web_text *self, size_t length)
 {

@@ -63,7 +63,7 @@ typedef enum exchange_phase {
 } exchange_phase;
 
 /* Space for a request's head and the app's small allocations, before the heap is asked. */
-#define EXCHANGE_ARENA_SIZE ((size_t)1280)
+#define EXCHANGE_ARENA_SIZE ((size_t)1216)
 /* The inbox stops the wire above this, and lets it go on when it is empty. */
 #define EXCHANGE_INBOX_HIGH ((size_t)65536)
 /* A send suspends while more than this waits for the kernel. */

@@ -25,12 +25,14 @@ struct stream {
     } uv;
     loop *loop;
     const stream_events *events;
-    void *owner;
+    union {
+        void *owner;
+        stream *next_free;
+    };
     outgoing *outgoing;     /* NULL: nothing waits for the kernel */
     connecting *connecting; /* until it is connected */
-    stream *next_free;
-    timer broken_soon; /* tells of a failed write from the loop */
-    uint64_t accepted; /* bytes ever taken to be written */
+    timer broken_soon;      /* tells of a failed write from the loop */
+    uint64_t accepted;      /* bytes ever taken to be written */
     int fd;
     bool is_tcp, flying, broken, broken_told, shut, closing;
     stream_end *peer, *local; /* NULL: not known yet */
