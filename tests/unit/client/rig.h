@@ -30,6 +30,7 @@ typedef struct rig {
 typedef struct asked {
     rig *bench;
     csgi_client_request request;
+    uint64_t deadline_ms; /* on loop_now_ms */
     arena arena;
     csgi_status status;
     const csgi_client_response *response;
@@ -63,8 +64,8 @@ static inline csgi_status ask_in_task(void *arg)
 {
     asked *self = arg;
 
-    self->status = client_fetch(self->bench->client, &self->arena, &self->request, UINT64_MAX,
-                                &self->response, &self->why);
+    self->status = client_fetch(self->bench->client, &self->arena, &self->request,
+                                self->deadline_ms, &self->response, &self->why);
     return CSGI_OK;
 }
 
@@ -82,6 +83,7 @@ static inline void prepare(rig *bench, asked *out, const char *path)
 {
     memset(out, 0, sizeof *out);
     out->bench = bench;
+    out->deadline_ms = UINT64_MAX;
     arena_init(&out->arena, NULL, 0);
     out->request.size = sizeof out->request;
     if (path[0] == '/')

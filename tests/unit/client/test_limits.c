@@ -76,6 +76,27 @@ static void all_together_has_a_limit(void **state)
     finish(&bench);
 }
 
+static void the_callers_deadline_beats_the_limits_of_the_request(void **state)
+{
+    rig bench;
+    asked now;
+
+    (void)state;
+    begin(&bench, drip, NULL);
+    prepare(&bench, &now, "/");
+    now.request.read_timeout_ms = 900;
+    now.request.total_timeout_ms = 5000;
+    now.deadline_ms = loop_now_ms(bench.loop) + 60;
+    ask_all(&now, 1);
+    assert_failed(&now, CSGI_ETIMEDOUT, "not done before the call's deadline");
+    prepare(&bench, &now, "/");
+    now.request.total_timeout_ms = 60;
+    now.deadline_ms = loop_now_ms(bench.loop) + 5000;
+    ask_all(&now, 1);
+    assert_failed(&now, CSGI_ETIMEDOUT, "not done within 60 ms (total timeout)");
+    finish(&bench);
+}
+
 /* A listener whose queue is full: a further connection gets no answer. */
 static int listen_full(uint32_t *port, int fillers[3])
 {
@@ -308,6 +329,7 @@ int main(void)
         cmocka_unit_test(silence_has_a_limit),
         cmocka_unit_test(a_response_that_stops_has_a_limit),
         cmocka_unit_test(all_together_has_a_limit),
+        cmocka_unit_test(the_callers_deadline_beats_the_limits_of_the_request),
         cmocka_unit_test(connecting_has_a_limit_and_can_be_cancelled),
         cmocka_unit_test(a_cancelled_task_gives_its_connection_up),
         cmocka_unit_test(a_task_that_is_cancelled_already_sends_nothing),
