@@ -2,6 +2,7 @@
 """Processes under measurement: started on a processor of their own, ended on every way out, and
 what they have used of processor and memory."""
 
+import functools
 import os
 import re
 import resource
@@ -28,11 +29,19 @@ def raise_file_limit():
     return hard
 
 
+@functools.cache
+def is_allowed(*command):
+    """Can a program be started this way? Root may not be allowed to either, in a container."""
+    tried = subprocess.run([*command, "true"], capture_output=True)
+    return tried.returncode == 0 and not tried.stderr
+
+
 def prefix(cpu, priority):
     """What a command is started by: on this processor, ahead of others if that is allowed, and
     told to end with us whatever way we end."""
-    nice = ["nice", "-n", str(priority)] if os.geteuid() == 0 else []
-    return ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(cpu), *nice]
+    nice = ["nice", "-n", str(priority)]
+    return ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(cpu),
+            *(nice if is_allowed(*nice) else [])]
 
 
 def free_port():

@@ -116,7 +116,7 @@ def verdict(figure, limit):
 
 def budget_table(report):
     measured = figures(report)
-    rows = [(name, show(measured[name]), verdict(measured[name], most), verdict(measured[name], best))
+    rows = [(name, show(measured[name], 3), verdict(measured[name], most), verdict(measured[name], best))
             for name, most, best in BUDGETS if measured[name] is not None]
     return table(("budget", "measured", "budget", "stretch"), rows) if rows else ""
 
