@@ -121,7 +121,8 @@ def arguments():
     options.add_argument("--starts", type=int, default=11)
     options.add_argument("--only", nargs="+", choices=PEERS, default=list(PEERS))
     options.add_argument("--peers", nargs="+", help="those with one of these words in their name")
-    options.add_argument("--json", default=str(BUILD / "bench.json"), help="where to write all of it")
+    options.add_argument("--json", default=str(BUILD / "bench.json"),
+                         help="where to write all of it")
     options.add_argument("--document", help="put the tables into this document as well")
     asked = options.parse_args()
     if asked.quick:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What thousands of connections cost a server in memory: idle ones that have been answered once, and
-requests that wait for their upstream, everything included. It is the process's proportional share
-(Pss) and its page tables, afterwards less before; what the kernel holds for sockets is not in it.
+"""What thousands of connections cost a server in memory: idle ones that have been answered once,
+and requests that wait for their upstream, everything included. It is the process's proportional
+share (Pss) and its page tables, afterwards less before; what the kernel holds for sockets is not
+in it.
 
     make bench-memory [QUICK=1]
 """
@@ -26,7 +27,8 @@ SPARE = 200
 
 # The server, and what part of the connections it is asked to hold: slow ones get fewer.
 PEERS = {
-    "capricorn": (peers.OURS, 1), "nginx": (peers.NGINX, 1), "Uvicorn, bare ASGI": (peers.ASGI, 0.5),
+    "capricorn": (peers.OURS, 1), "nginx": (peers.NGINX, 1),
+    "Uvicorn, bare ASGI": (peers.ASGI, 0.5),
     "FastAPI, shared httpx client": (peers.FASTAPI, 0.2),
 }
 

@@ -57,11 +57,11 @@ def load_table(what, found):
     for name, samples in found.items():
         costs = sorted(sample["cpu_us"] for sample in samples)
         errors = sum(sample["errors"] for sample in samples)
-        rows.append((name, show(middle(samples, "requests_per_s"), 0), show(middle(samples, "cpu_us")),
-                     f"{show(costs[0])} to {show(costs[-1])}", show(middle(samples, "p50_ms")),
-                     show(middle(samples, "p99_ms")), show(middle(samples, "p999_ms")),
-                     show(ratio(found, name, "nginx")), show(ratio(found, name, "epoll floor")),
-                     errors))
+        rows.append((name, show(middle(samples, "requests_per_s"), 0),
+                     show(middle(samples, "cpu_us")), f"{show(costs[0])} to {show(costs[-1])}",
+                     show(middle(samples, "p50_ms")), show(middle(samples, "p99_ms")),
+                     show(middle(samples, "p999_ms")), show(ratio(found, name, "nginx")),
+                     show(ratio(found, name, "epoll floor")), errors))
     head = (what, "req/s", "CPU µs/request", "lowest to highest", "p50 ms", "p99 ms", "p99.9 ms",
             "CPU / nginx", "CPU / floor", "errors")
     if "epoll floor" not in found:
@@ -116,7 +116,8 @@ def verdict(figure, limit):
 
 def budget_table(report):
     measured = figures(report)
-    rows = [(name, show(measured[name], 3), verdict(measured[name], most), verdict(measured[name], best))
+    rows = [(name, show(measured[name], 3), verdict(measured[name], most),
+             verdict(measured[name], best))
             for name, most, best in BUDGETS if measured[name] is not None]
     return table(("budget", "measured", "budget", "stretch"), rows) if rows else ""
 
@@ -126,8 +127,9 @@ def write_into(path, blocks):
     text = Path(path).read_text(encoding="utf-8")
     for name, block in blocks.items():
         pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
-        text, count = re.subn(pattern, lambda found, block=block: f"{found[1]}\n{block}\n\n{found[2]}",
-                              text, flags=re.S)
+        text, count = re.subn(
+            pattern, lambda found, block=block: f"{found[1]}\n{block}\n\n{found[2]}", text,
+            flags=re.S)
         if count != 1:
             raise RuntimeError(f"{path} has no place for {name}")
     Path(path).write_text(text, encoding="utf-8")
@@ -146,6 +148,7 @@ def machine():
     memory = re.search(r"^MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text(), re.M)
     system = re.search(r'^PRETTY_NAME="(.*)"$', Path("/etc/os-release").read_text(), re.M)
     return {"processors": f"{os.cpu_count()} x {cpu.group(1) if cpu else platform.machine()}",
-            "memory": f"{int(memory.group(1)) >> 20} GiB", "kernel": platform.release().split("-")[0],
+            "memory": f"{int(memory.group(1)) >> 20} GiB",
+            "kernel": platform.release().split("-")[0],
             "system": system.group(1) if system else "",
             "load_before": f"{os.getloadavg()[0]:.2f}"}

@@ -35,8 +35,8 @@ class Crowd:
 
     def __init__(self, port, each, limit_ms, wait=True):
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(LOAD_CPU), BUILD / "bench/crowd",
-             str(port), str(each), str(limit_ms)],
+            ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(LOAD_CPU),
+             BUILD / "bench/crowd", str(port), str(each), str(limit_ms)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if wait:
             assert self.process.stdout.readline() == "here\n"
