@@ -39,7 +39,7 @@ SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=un
             -fno-omit-frame-pointer
 SANFLAGS := $(SAN_$(SAN))
 
-PKGS     := libuv libcjson
+PKGS     := libuv
 # Debian 13 has llhttp as a library; Debian 12 has its source, which is compiled as it is.
 LLHTTP_SOURCE := $(wildcard /usr/share/llhttp/llhttp.c)
 LLHTTP_PKG    := $(shell pkg-config --exists libllhttp 2>/dev/null && echo libllhttp)
@@ -129,7 +129,7 @@ $(BUILD)/pkgconfig/csgi.pc: sdk/csgi.pc.in Makefile $(BUILD)/libcsgi_web.a
 
 $(BUILD)/sdk/%.o: sdk/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -fPIC -fstack-clash-protection -Isdk/include $(PKG_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS_ALL) -fPIC -fstack-clash-protection -Isdk/include -c -o $@ $<
 
 # ---- plugins, examples and the tests' plugins: the public headers only, one export ----
 
@@ -171,7 +171,7 @@ $(BUILD)/harness/%.o: tests/harness/%.c
 	$(Q)$(CC) $(CFLAGS_ALL) -D_GNU_SOURCE -c -o $@ $<
 $(BUILD)/unit/sdk/test_%: tests/unit/sdk/test_%.c $(BUILD)/libcsgi_web.a $(UNIT_HELPERS)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -Isdk/include -Isdk/src -Itests/harness $(PKG_CFLAGS) $(UNIT_WRAP) -o $@ $< \
+	$(Q)$(CC) $(CFLAGS_ALL) -Isdk/include -Isdk/src -Itests/harness $(UNIT_WRAP) -o $@ $< \
 	    $(UNIT_HELPERS) $(BUILD)/libcsgi_web.a -lcmocka -lcjson -lm
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcapricorn.a $(UNIT_HELPERS)
 	@mkdir -p $(@D)
@@ -191,7 +191,7 @@ test-programs: all unit-programs $(TEST_SOS) $(BENCHES)
 fuzz-programs: $(FUZZ_TARGETS)
 $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libcapricorn.a $(BUILD)/libcsgi_web.a
 	$(Q)$(CC) -std=gnu11 $(COMMON) -fsanitize=fuzzer -MMD -MP $(CPPFLAGS_ALL) -Isdk/src -o $@ $< \
-	    $(BUILD)/libcapricorn.a $(BUILD)/libcsgi_web.a $(LIBS) -lm
+	    $(BUILD)/libcapricorn.a $(BUILD)/libcsgi_web.a $(LIBS) -lcjson -lm
 
 # ---- what is printed from the tables: docs/options.md and the manual page ----
 

@@ -27,7 +27,6 @@ typedef struct loading {
     char **folder; /* the files of the plugin directory; NULL: it has not been looked at */
     size_t folder_count;
     buffer loaded; /* loaded_file each */
-    buffer tried;  /* csgi_str each: the apps that were made, or that it was said why not */
     bool has_mistakes, is_out_of_memory;
 } loading;
 
@@ -163,53 +162,23 @@ static plugin *open_file(loading *self, file_position at, const char *path)
 
 /* ---- apps ---- */
 
-static bool was_tried(const loading *self, csgi_str app)
-{
-    const csgi_str *tried = (const csgi_str *)(const void *)self->tried.bytes;
-
-    for (size_t i = 0; i < self->tried.len / sizeof *tried; i++) {
-        if (str_eq(tried[i], app)) return true;
-    }
-    return false;
-}
-
-static void note_tried(loading *self, csgi_str app)
-{
-    if (buffer_append(&self->tried, &app, sizeof app) != CSGI_OK) self->is_out_of_memory = true;
-}
-
-static void add_configured(loading *self, const routes_app *app)
+static void add_app(loading *self, const routes_app *app)
 {
     const char *file = find_file(self, app->plugin_at, app->plugin);
     plugin *loaded = file ? open_file(self, app->plugin_at, file) : NULL;
     buffer why = { 0 };
 
-    note_tried(self, app->name);
     if (!loaded) return;
     note(self, app->config_at, app_set_add(self->apps, loaded, app->name, app->config, &why), &why);
     buffer_fini(&why);
 }
 
-/* Whom nobody configured is a plugin by that name, with an empty configuration. */
-static void add_used(loading *self, const routes_use *use)
+static bool has_app(const routes_file *routes, csgi_str name)
 {
-    const char *file;
-    plugin *loaded;
-    buffer why = { 0 };
-
-    if (was_tried(self, use->app)) return;
-    note_tried(self, use->app);
-    file = find_file(self, use->at, use->app);
-    loaded = file ? open_file(self, use->at, file) : NULL;
-    if (loaded)
-        note(self, use->at, app_set_add(self->apps, loaded, use->app, STR("{}"), &why), &why);
-    buffer_fini(&why);
-}
-
-static void add_around(loading *self, const routes_around *around)
-{
-    for (size_t i = 0; i < around->count; i++)
-        add_used(self, &around->uses[i]);
+    for (size_t i = 0; i < routes->app_count; i++) {
+        if (str_eq(routes->apps[i].name, name)) return true;
+    }
+    return false;
 }
 
 /* For the default routes: an app of its plugin's name for each file that may have some, with the
@@ -220,8 +189,7 @@ static void add_default(loading *self, const char *file)
     plugin *loaded = open_file(self, top, file);
     buffer why = { 0 };
 
-    if (!loaded || was_tried(self, loaded->descriptor.name)) return;
-    note_tried(self, loaded->descriptor.name);
+    if (!loaded || has_app(self->routes, loaded->descriptor.name)) return;
     note(self, top, plugins_add_app(self->apps, file, loaded, &why), &why);
     buffer_fini(&why);
 }
@@ -238,16 +206,9 @@ static void add_defaults(loading *self)
 
 static void add_apps(loading *self)
 {
-    const routes_file *routes = self->routes;
-
-    for (size_t i = 0; i < routes->app_count; i++)
-        add_configured(self, &routes->apps[i]);
-    add_around(self, &routes->around);
-    for (size_t i = 0; i < routes->route_count; i++) {
-        add_used(self, &routes->routes[i].use);
-        add_around(self, &routes->routes[i].around);
-    }
-    if (routes->has_default_routes) add_defaults(self);
+    for (size_t i = 0; i < self->routes->app_count; i++)
+        add_app(self, &self->routes->apps[i]);
+    if (self->routes->has_default_routes) add_defaults(self);
 }
 
 /* The instances hold their plugins. */
@@ -260,7 +221,6 @@ static void end(loading *self)
         free(files[i].path);
     }
     buffer_fini(&self->loaded);
-    buffer_fini(&self->tried);
     if (self->folder) plugin_directory_list_free(self->folder, self->folder_count);
 }
 

@@ -2,6 +2,7 @@
 """What a routes file means, from the command line to the wire."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -128,6 +129,14 @@ def test_only_plugins_for_default_routes_alone_have_the_configuration_beside_the
     (tmp_path / "plugins" / "weather_api.json").write_text("no JSON")
     result = run("check", path, cwd=tmp_path)
     assert result.returncode == 1 and "weather_api.json:1:1: " in result.stderr
+
+
+def test_two_files_of_one_plugin_cannot_both_have_default_routes(tmp_path):
+    path = write(tmp_path, {"default_routes": True}, "hello")
+    shutil.copy(plugin("hello"), tmp_path / "plugins" / "again.so")
+    result = run("check", path, cwd=tmp_path)
+    assert result.returncode == 1
+    assert "routes.json:1:1: there are two apps named hello, of " in result.stderr
 
 
 # ---- time ----

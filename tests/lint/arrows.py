@@ -35,8 +35,7 @@ LIBRARIES = {
     r"nghttp2/.*": {"http2"},
     r"wslay/.*": {"websocket"},
     r"openssl/.*": {"tls"},
-    r"(zlib\.h|brotli/.*|zstd\.h|pcre2\.h|libpq-fe\.h)": set(),
-    r"cjson/.*": {"config"},
+    r"(cjson/.*|zlib\.h|brotli/.*|zstd\.h|pcre2\.h|libpq-fe\.h)": set(),
 }
 SWITCHES = re.compile(r"\b(make_fcontext|jump_fcontext)\b")
 ABI_NEEDS = {"stddef.h", "stdint.h"}
