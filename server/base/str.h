@@ -46,9 +46,10 @@ size_t str_find_char(csgi_str text, char c);
 /* The part from start on, at most len bytes; bounds are clipped. */
 static inline csgi_str str_slice(csgi_str text, size_t start, size_t len)
 {
+    if (text.len == 0) return text; /* it may be NULL, to which nothing can be added */
     if (start > text.len) start = text.len;
     if (len > text.len - start) len = text.len - start;
-    return (csgi_str){ text.ptr ? text.ptr + start : NULL, len };
+    return (csgi_str){ text.ptr + start, len };
 }
 /* Without spaces and tabs at both ends (RFC 9110 section 5.6.3, OWS). */
 csgi_str str_trim(csgi_str text);

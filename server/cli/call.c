@@ -181,7 +181,7 @@ static void on_response(void *arg, csgi_status status, const memory_response *re
         return;
     }
     if (self->shows_head) print_head(response);
-    fwrite(body.ptr ? body.ptr : "", 1, body.len, stdout);
+    if (body.len) fwrite(body.ptr, 1, body.len, stdout);
     if (body.len && body.ptr[body.len - 1] != '\n' && isatty(STDOUT_FILENO)) putchar('\n');
     fflush(stdout);
     if (status != CSGI_OK) fputs("capricorn call: the response was cut short\n", stderr);

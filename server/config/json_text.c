@@ -201,9 +201,12 @@ csgi_status json_parse(const char *source, csgi_str text, arena *memory, const j
     status = parse_value(&self, root);
     if (status != CSGI_OK) return status;
     json_scan_space(&self.scan);
-    if (self.scan.at < self.scan.end) return json_scan_expected(&self.scan, "the end of the file");
-    *out = root;
-    return CSGI_OK;
+    if (self.scan.at == self.scan.end) {
+        *out = root;
+        return CSGI_OK;
+    }
+    json_scan_expected(&self.scan, "the end of the file");
+    return CSGI_EINVAL;
 }
 
 /* ---- comments ---- */

@@ -270,8 +270,10 @@ static csgi_status bind_params(const tree_route *found, const tree_search *searc
 static bool find_redirect(const candidates *trees, tree_search *search, csgi_str raw, arena *memory,
                           csgi_str *location)
 {
-    bool has_slash = search->segments[search->count - 1].text.len == 0;
+    bool has_slash;
 
+    CHECK(search->count > 0); /* a path begins with a slash */
+    has_slash = search->segments[search->count - 1].text.len == 0;
     /* Browsers read "//host" and "/\host" as another server's address. */
     if (raw.len > 1 && (raw.ptr[1] == '/' || raw.ptr[1] == '\\')) return false;
     if (search->has_more || (has_slash && search->count == 1)) return false;
