@@ -135,12 +135,9 @@ static bool add_route(reading *self, app_target *target, csgi_str pattern, csgi_
 static bool takes(csgi_str methods, csgi_str method)
 {
     if (!methods.len) return true;
-    for (size_t start = 0; start < methods.len;) {
-        csgi_str rest = str_slice(methods, start, methods.len);
-        csgi_str each = str_slice(rest, 0, str_find_char(rest, ','));
+    while (methods.len) {
+        csgi_str each = str_trim(str_take(&methods, ','));
 
-        start += each.len + 1;
-        each = str_trim(each);
         if (str_eq(each, method)) return true;
         if (str_eq(each, STR("GET")) && str_eq(method, STR("HEAD"))) return true;
     }
@@ -151,12 +148,9 @@ static void check_methods(reading *self, const routes_entry *entry, const app_en
 {
     csgi_str methods = entry->methods;
 
-    for (size_t start = 0; start < methods.len;) {
-        csgi_str rest = str_slice(methods, start, methods.len);
-        csgi_str each = str_slice(rest, 0, str_find_char(rest, ','));
+    while (methods.len) {
+        csgi_str each = str_trim(str_take(&methods, ','));
 
-        start += each.len + 1;
-        each = str_trim(each);
         if (takes(endpoint->endpoint->methods, each)) continue;
         reading_complain(self, entry->at,
                          "endpoint \"%.*s\" of app \"%.*s\" takes %.*s: it cannot be routed for "

@@ -3,26 +3,18 @@
 #include "app/table.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "app/instance.h"
 #include "base/check.h"
 #include "base/str.h"
 
-static int compare_str(csgi_str a, csgi_str b)
-{
-    int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
-
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static int compare_own(const void *a, const void *b)
 {
     const instance *left = ((const app_own_routes *)a)->instance;
     const instance *right = ((const app_own_routes *)b)->instance;
-    int order = compare_str(left->plugin_name, right->plugin_name);
+    int order = str_compare(left->plugin_name, right->plugin_name);
 
-    return order ? order : compare_str(left->name, right->name);
+    return order ? order : str_compare(left->name, right->name);
 }
 
 static csgi_status add_instances(app_table *self, const app_set *set)

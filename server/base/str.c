@@ -4,6 +4,14 @@
 
 #include "base/check.h"
 
+int str_compare(csgi_str a, csgi_str b)
+{
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = len ? memcmp(a.ptr, b.ptr, len) : 0;
+
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 bool str_eq_nocase(csgi_str a, csgi_str b)
 {
     if (a.len != b.len) return false;
@@ -35,6 +43,14 @@ size_t str_find_char(csgi_str text, char c)
     const char *found = text.len ? memchr(text.ptr, c, text.len) : NULL;
 
     return found ? (size_t)(found - text.ptr) : text.len;
+}
+
+csgi_str str_take(csgi_str *rest, char separator)
+{
+    csgi_str taken = str_slice(*rest, 0, str_find_char(*rest, separator));
+
+    *rest = str_slice(*rest, taken.len + 1, SIZE_MAX);
+    return taken;
 }
 
 csgi_str str_trim(csgi_str text)
@@ -89,6 +105,16 @@ static bool all_in(csgi_str text, uint8_t place)
 bool str_is_token(csgi_str text)
 {
     return text.len > 0 && all_in(text, IN_TOKEN);
+}
+
+bool str_is_name(csgi_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (!char_is_alnum(c) && c != '_' && c != '-') return false;
+    }
+    return text.len > 0;
 }
 
 bool str_is_field_value(csgi_str text)
@@ -176,10 +202,7 @@ bool str_percent_decode(csgi_str text, char *out, size_t *out_len)
 bool str_list_has(csgi_str list, csgi_str element)
 {
     while (list.len) {
-        size_t comma = str_find_char(list, ',');
-
-        if (str_eq_nocase(str_trim(str_slice(list, 0, comma)), element)) return true;
-        list = str_slice(list, comma + 1, SIZE_MAX);
+        if (str_eq_nocase(str_trim(str_take(&list, ',')), element)) return true;
     }
     return false;
 }

@@ -27,6 +27,16 @@ static inline char char_lower(char c)
 {
     return (unsigned char)(c - 'A') < 26 ? (char)(c | 0x20) : c;
 }
+/* An ASCII letter. */
+static inline bool char_is_letter(char c)
+{
+    return (unsigned char)(char_lower(c) - 'a') < 26;
+}
+/* An ASCII letter or digit. */
+static inline bool char_is_alnum(char c)
+{
+    return char_is_letter(c) || (c >= '0' && c <= '9');
+}
 /* The value of a hexadecimal digit, or -1. */
 static inline int char_hex(char c)
 {
@@ -35,6 +45,8 @@ static inline int char_hex(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* As memcmp: byte by byte, the shorter of two that begin alike first. */
+int str_compare(csgi_str a, csgi_str b);
 /* Equal but for the case of ASCII letters. */
 bool str_eq_nocase(csgi_str a, csgi_str b);
 bool str_starts_with(csgi_str text, csgi_str prefix);
@@ -51,10 +63,14 @@ static inline csgi_str str_slice(csgi_str text, size_t start, size_t len)
     if (len > text.len - start) len = text.len - start;
     return (csgi_str){ text.ptr + start, len };
 }
+/* What stands before the next separator, or all there is; *rest is what stands behind it. */
+csgi_str str_take(csgi_str *rest, char separator);
 /* Without spaces and tabs at both ends (RFC 9110 section 5.6.3, OWS). */
 csgi_str str_trim(csgi_str text);
 /* A non-empty run of token characters (RFC 9110 section 5.6.2). */
 bool str_is_token(csgi_str text);
+/* Letters, digits, "_" and "-", at least one: what plugins, apps and endpoints are named. */
+bool str_is_name(csgi_str text);
 /* A field value as may be sent: no control bytes but tab (RFC 9110 section 5.5). */
 bool str_is_field_value(csgi_str text);
 /* The length of the UTF-8 sequence that text (not empty) begins with; 0 when it is malformed. */

@@ -44,21 +44,10 @@ static const template_file templates[] = {
     },
 };
 
-static bool is_letter(char c)
+/* As a plugin may be named, and no option or hidden file is. */
+static bool is_name(csgi_str name)
 {
-    return char_lower(c) >= 'a' && char_lower(c) <= 'z';
-}
-
-/* As a plugin may be named (plugin/descriptor.c), and no option or hidden file is. */
-static bool is_name(const char *name)
-{
-    size_t len = 0;
-
-    if (!is_letter(name[0])) return false;
-    while (is_letter(name[len]) || (name[len] >= '0' && name[len] <= '9') || name[len] == '_' ||
-           name[len] == '-')
-        len++;
-    return !name[len] && len <= NEW_NAME_MAX;
+    return str_is_name(name) && char_is_letter(name.ptr[0]) && name.len <= NEW_NAME_MAX;
 }
 
 static csgi_status put_name(const char *text, const char *name, buffer *out)
@@ -149,7 +138,7 @@ static int run(int argc, char **argv)
         fputs("one name is expected, as in \"capricorn new hello\".\n", stderr);
         return EXIT_USAGE;
     }
-    if (!is_name(argv[0])) {
+    if (!is_name(str_from(argv[0]))) {
         fprintf(stderr,
                 "capricorn new: found \"%s\", expected a name: a letter, then letters, digits, "
                 "\"_\" and \"-\", %u bytes at most\n",

@@ -18,14 +18,12 @@ static void split_columns(csgi_str line, csgi_str *left, csgi_str *right)
 bool own_option_next(csgi_str *rest, own_option *out)
 {
     while (rest->len) {
-        csgi_str line = str_slice(*rest, 0, str_find_char(*rest, '\n'));
-        csgi_str left;
+        csgi_str line = str_take(rest, '\n'), left;
 
-        *rest = str_slice(*rest, line.len + 1, SIZE_MAX);
         if (!str_starts_with(line, STR("  -"))) continue;
         split_columns(str_slice(line, 2, SIZE_MAX), &left, &out->help);
-        out->flag = str_slice(left, 0, str_find_char(left, ' '));
-        out->value = str_slice(left, out->flag.len + 1, SIZE_MAX);
+        out->flag = str_take(&left, ' ');
+        out->value = left;
         return true;
     }
     return false;

@@ -154,10 +154,7 @@ static void print_word(csgi_str word, buffer *out)
 static void print_prose(const char *text, buffer *out)
 {
     for (csgi_str rest = str_from(text); rest.len;) {
-        csgi_str word = str_slice(rest, 0, str_find_char(rest, ' '));
-
-        print_word(word, out);
-        rest = str_slice(rest, word.len + 1, SIZE_MAX);
+        print_word(str_take(&rest, ' '), out);
         if (rest.len) buffer_printf(out, " ");
     }
 }

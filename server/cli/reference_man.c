@@ -52,7 +52,7 @@ static size_t line_length(const buffer *out)
 static void print_prose(csgi_str rest, buffer *out)
 {
     while (rest.len) {
-        csgi_str word = str_slice(rest, 0, str_find_char(rest, ' '));
+        csgi_str word = str_take(&rest, ' ');
         buffer printed = { 0 };
 
         print_text(word, &printed);
@@ -62,17 +62,7 @@ static void print_prose(csgi_str rest, buffer *out)
             buffer_printf(out, " ");
         buffer_fini(&printed);
         print_text(word, out);
-        rest = str_slice(rest, word.len + 1, SIZE_MAX);
     }
-}
-
-/* The next line of *rest, which moves behind it. */
-static csgi_str take_line(csgi_str *rest)
-{
-    csgi_str line = str_slice(*rest, 0, str_find_char(*rest, '\n'));
-
-    *rest = str_slice(*rest, line.len + 1, SIZE_MAX);
-    return line;
 }
 
 /* Paragraphs; lines that begin with two spaces stand as they are. */
@@ -81,7 +71,7 @@ static void print_about(csgi_str rest, buffer *out)
     bool is_table = false, is_fresh = false;
 
     while (rest.len) {
-        csgi_str line = take_line(&rest);
+        csgi_str line = str_take(&rest, '\n');
         bool stays = str_starts_with(line, STR("  "));
 
         if (line.len == 0) {
@@ -106,7 +96,7 @@ static void print_about(csgi_str rest, buffer *out)
 static void print_synopsis(const command *it, buffer *out)
 {
     for (csgi_str rest = str_from(it->synopsis); rest.len;) {
-        csgi_str line = take_line(&rest);
+        csgi_str line = str_take(&rest, '\n');
 
         if (it != command_table[0]) buffer_printf(out, ".br\n");
         buffer_printf(out, ".B capricorn %s\n", it->name);

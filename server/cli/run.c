@@ -29,14 +29,12 @@ static log_style style_of(const server_options *options)
 static void warn_of_strangers(void)
 {
     buffer lines = { 0 };
-    csgi_str rest;
 
     options_find_strangers(&lines);
-    for (rest = buffer_str(&lines); rest.len;) {
-        csgi_str line = str_slice(rest, 0, str_find_char(rest, '\n'));
+    for (csgi_str rest = buffer_str(&lines); rest.len;) {
+        csgi_str line = str_take(&rest, '\n');
 
         log_warning("%.*s", STR_ARG(line));
-        rest = str_slice(rest, line.len + 1, SIZE_MAX);
     }
     buffer_fini(&lines);
 }

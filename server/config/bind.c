@@ -92,10 +92,9 @@ static bool split_port(csgi_str text, csgi_str *host, csgi_str *port)
 static bool is_host(csgi_str text, bool is_bracketed)
 {
     for (size_t i = 0; i < text.len; i++) {
-        char c = char_lower(text.ptr[i]);
+        char c = text.ptr[i];
 
-        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_')
-            continue;
+        if (char_is_alnum(c) || c == '.' || c == '-' || c == '_') continue;
         if (!is_bracketed || (c != ':' && c != '%')) return false;
     }
     return !is_bracketed || str_find_char(text, ':') < text.len;

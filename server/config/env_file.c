@@ -27,9 +27,7 @@ static bool is_blank(char c)
 
 static bool is_name(char c, bool is_first)
 {
-    char lower = char_lower(c);
-
-    return (lower >= 'a' && lower <= 'z') || c == '_' || (!is_first && c >= '0' && c <= '9');
+    return char_is_letter(c) || c == '_' || (!is_first && char_is_alnum(c));
 }
 
 static void skip_blanks(env_reader *self)

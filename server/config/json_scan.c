@@ -23,10 +23,7 @@ csgi_status json_scan_refuse(json_scan *self, const char *at, const char *format
 
 static bool is_word(char c)
 {
-    char lower = char_lower(c);
-
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-           c == '+' || c == '.';
+    return char_is_alnum(c) || c == '_' || c == '-' || c == '+' || c == '.';
 }
 
 csgi_str json_scan_word(const json_scan *self)

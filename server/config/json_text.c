@@ -81,14 +81,6 @@ static csgi_status parse_key(parser *self, json_value *member)
     return CSGI_OK;
 }
 
-static int compare_text(csgi_str a, csgi_str b)
-{
-    size_t len = a.len < b.len ? a.len : b.len;
-    int order = len ? memcmp(a.ptr, b.ptr, len) : 0;
-
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static int compare_positions(file_position a, file_position b)
 {
     if (a.line != b.line) return a.line < b.line ? -1 : 1;
@@ -98,7 +90,7 @@ static int compare_positions(file_position a, file_position b)
 static int compare_members(const void *a, const void *b)
 {
     const json_value *left = *(const json_value *const *)a, *right = *(const json_value *const *)b;
-    int order = compare_text(left->key, right->key);
+    int order = str_compare(left->key, right->key);
 
     return order ? order : compare_positions(left->key_at, right->key_at);
 }
@@ -271,7 +263,7 @@ const json_value *json_find(const json_value *object, csgi_str key)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (compare_text(object->by_key[middle]->key, key) < 0)
+        if (str_compare(object->by_key[middle]->key, key) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -316,11 +308,6 @@ void json_print_found(const json_value *it, buffer *out)
         buffer_printf(out, "%.*s%s", (int)len, text, more);
 }
 
-void json_print_key(csgi_str key, buffer *out)
-{
-    json_print_found(&(json_value){ .kind = JSON_STRING, .text = key }, out);
-}
-
 static csgi_status refuse_object(const char *source, file_position at, const json_value *found,
                                  buffer *problem)
 {
@@ -334,7 +321,7 @@ static csgi_status refuse_repeated(const char *source, const json_value *member,
 {
     buffer_printf(problem, "%s:%u:%u: found the key ", source, member->key_at.line,
                   member->key_at.column);
-    json_print_key(member->key, problem);
+    json_print_found(&(json_value){ .kind = JSON_STRING, .text = member->key }, problem);
     buffer_printf(problem, " a second time, expected it once");
     return CSGI_EFAIL;
 }

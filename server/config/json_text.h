@@ -56,8 +56,6 @@ const json_value *json_find_repeated(const json_value *in);
 csgi_str json_shorten(csgi_str text);
 /* Adds what a complaint says was found: an array, 12, "text"; shortened, on one line. */
 void json_print_found(const json_value *it, buffer *out);
-/* Adds a key as a complaint names it: "key", shortened, on one line. */
-void json_print_key(csgi_str key, buffer *out);
 
 /* Is the text one JSON object and nothing else, with no key twice? CSGI_EFAIL: *problem is a
  * sentence that begins with the source (a file), line and column. CSGI_ENOMEM. */

@@ -169,10 +169,7 @@ static bool is_prefix(csgi_str text)
         if (segment.len == 0 || str_eq(segment, STR(".")) || str_eq(segment, STR("..")))
             return false;
         for (size_t i = 0; i < segment.len; i++) {
-            char c = char_lower(segment.ptr[i]);
-
-            if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !strchr("-._~", c))
-                return false;
+            if (!char_is_alnum(segment.ptr[i]) && !strchr("-._~", segment.ptr[i])) return false;
         }
         start += 1 + segment.len;
     }

@@ -13,8 +13,7 @@
 /* A letter, a digit, or one of the others. */
 static bool is_name_char(char c, const char *others)
 {
-    if ((c >= '0' && c <= '9') || (char_lower(c) >= 'a' && char_lower(c) <= 'z')) return true;
-    return c && strchr(others, c);
+    return char_is_alnum(c) || (c && strchr(others, c));
 }
 
 /* ---- lists and parameters ---- */

@@ -42,11 +42,6 @@ void log_init(log_level lowest, log_style style)
     the_log.style = style;
 }
 
-bool log_is_on(log_level level)
-{
-    return level >= the_log.lowest;
-}
-
 /* ---- one line ---- */
 
 typedef struct level_name {
@@ -172,12 +167,15 @@ static size_t write_some(int fd, const char *bytes, size_t len)
     return done;
 }
 
-void log_vwrite(log_level level, const char *format, va_list args)
+void log_write(log_level level, const char *format, ...)
 {
     log_line line;
+    va_list args;
 
-    if (!log_is_on(level)) return;
+    if (level < the_log.lowest) return;
+    va_start(args, format);
     line_begin(&line, level, format, args);
+    va_end(args);
     pthread_mutex_lock(&the_log.lock);
     if (is_writable(STDERR_FILENO)) {
         line.len = end_line(line.bytes, line.len, the_log.dropped);
@@ -187,15 +185,6 @@ void log_vwrite(log_level level, const char *format, va_list args)
         the_log.dropped++;
     }
     pthread_mutex_unlock(&the_log.lock);
-}
-
-void log_write(log_level level, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    log_vwrite(level, format, args);
-    va_end(args);
 }
 
 static bool has_access_room(size_t len)

@@ -26,12 +26,10 @@ typedef enum log_style {
 
 /* What is below the level is dropped. Called once, before other threads. */
 void log_init(log_level lowest, log_style style);
-bool log_is_on(log_level level);
 
 /* Writes one line in the log's style, control bytes escaped. It never waits: a line that does not
  * fit is dropped and counted. [any-thread] */
 void log_write(log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void log_vwrite(log_level level, const char *format, va_list args);
 #define log_debug(...)   log_write(LOG_DEBUG, __VA_ARGS__)
 #define log_info(...)    log_write(LOG_INFO, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_WARNING, __VA_ARGS__)

@@ -81,21 +81,15 @@ static csgi_status check_text(const reader *self, csgi_str text, const char *own
     return CSGI_OK;
 }
 
-/* Letters, digits, "_" and "-". */
 static csgi_status check_name(const reader *self, csgi_str name, const char *owner)
 {
     csgi_status status = check_text(self, name, owner, "name");
 
     if (status != CSGI_OK) return status;
     if (name.len == 0) return refuse(self, "%s has no name: set the name field", owner);
-    for (size_t i = 0; i < name.len; i++) {
-        char c = char_lower(name.ptr[i]);
-
-        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-') continue;
-        return refuse(self, "%s is named \"%.*s\": use letters, digits, \"_\" and \"-\" only",
-                      owner, STR_ARG(name));
-    }
-    return CSGI_OK;
+    if (str_is_name(name)) return CSGI_OK;
+    return refuse(self, "%s is named \"%.*s\": use letters, digits, \"_\" and \"-\" only", owner,
+                  STR_ARG(name));
 }
 
 static csgi_status check_plugin(const reader *self, const csgi_plugin *from)

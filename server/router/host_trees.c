@@ -7,13 +7,6 @@
 
 #include "base/str.h"
 
-static int compare(csgi_str a, csgi_str b)
-{
-    int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
-
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* Where the name is, or belongs. */
 static size_t place_of(const host_trees *self, csgi_str name, bool *is_there)
 {
@@ -22,7 +15,7 @@ static size_t place_of(const host_trees *self, csgi_str name, bool *is_there)
     *is_there = false;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = compare(self->items[middle]->name, name);
+        int order = str_compare(self->items[middle]->name, name);
 
         if (order == 0) *is_there = true;
         if (order < 0)

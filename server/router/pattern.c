@@ -18,9 +18,7 @@ static bool is_name(csgi_str text)
 {
     if (text.len == 0 || is_digit(text.ptr[0])) return false;
     for (size_t i = 0; i < text.len; i++) {
-        char c = char_lower(text.ptr[i]);
-
-        if (!is_digit(c) && !(c >= 'a' && c <= 'z') && c != '_') return false;
+        if (!char_is_alnum(text.ptr[i]) && text.ptr[i] != '_') return false;
     }
     return true;
 }

@@ -46,7 +46,7 @@ void routes_read_apps(routes_reader *self, const json_value *apps)
         routes_app app;
 
         if (routes_is_repeated(self, it)) continue;
-        if (!routes_is_name(it->key)) {
+        if (!str_is_name(it->key)) {
             routes_complain(self, it->key_at,
                             "found an app named \"%.*s\", expected letters, digits, _ and -",
                             STR_ARG(json_shorten(it->key)));

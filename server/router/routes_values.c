@@ -101,18 +101,8 @@ void *routes_alloc(routes_reader *self, size_t count, size_t size)
     return items;
 }
 
-bool routes_is_name(csgi_str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char c = char_lower(text.ptr[i]);
-
-        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_' && c != '-')
-            return false;
-    }
-    return text.len > 0;
-}
-
-bool routes_is_path(csgi_str plugin)
+/* Is it a plugin's file, not its name? */
+static bool is_path(csgi_str plugin)
 {
     csgi_str end = str_slice(plugin, plugin.len < 3 ? 0 : plugin.len - 3, 3);
 
@@ -122,12 +112,12 @@ bool routes_is_path(csgi_str plugin)
 static void read_text(routes_reader *self, const json_value *it, const routes_key *key,
                       csgi_str *out)
 {
-    bool is_dir = key->kind == ROUTES_DIR, is_path = routes_is_path(it->text);
+    bool is_dir = key->kind == ROUTES_DIR, is_file = is_path(it->text);
 
-    if (it->text.len == 0 || (!is_dir && !is_path && !routes_is_name(it->text)))
+    if (it->text.len == 0 || (!is_dir && !is_file && !str_is_name(it->text)))
         routes_refuse(self, it, key->name, routes_kind_expects(key->kind));
     else
-        *out = is_dir || is_path ? routes_absolute(self, it->text) : routes_copy(self, it->text);
+        *out = is_dir || is_file ? routes_absolute(self, it->text) : routes_copy(self, it->text);
 }
 
 bool routes_read_use(routes_reader *self, const json_value *it, const char *key, routes_use *out)
@@ -136,10 +126,10 @@ bool routes_read_use(routes_reader *self, const json_value *it, const char *key,
     csgi_str app = str_slice(it->text, 0, colon);
     csgi_str endpoint = str_slice(it->text, colon + 1, SIZE_MAX);
 
-    if (!routes_is_name(app) || (colon < it->text.len && !routes_is_name(endpoint))) {
+    if (!str_is_name(app) || (colon < it->text.len && !str_is_name(endpoint))) {
         const char *expected = routes_kind_expects(ROUTES_USE);
 
-        if (!routes_is_path(it->text)) {
+        if (!is_path(it->text)) {
             routes_refuse(self, it, key, expected);
         } else {
             routes_complain(self, it->at,
@@ -246,7 +236,7 @@ static bool is_label(csgi_str label)
 {
     if (label.len == 0 || label.len > LABEL_MAX) return false;
     if (label.ptr[0] == '-' || label.ptr[label.len - 1] == '-') return false;
-    return routes_is_name(label);
+    return str_is_name(label);
 }
 
 static bool is_host(csgi_str host)

@@ -29,10 +29,6 @@ bool routes_is_repeated(routes_reader *self, const json_value *member);
 csgi_str routes_copy(routes_reader *self, csgi_str text);
 /* The path, which starts at the file's directory unless it is absolute. */
 csgi_str routes_absolute(routes_reader *self, csgi_str path);
-/* Letters, digits, "_" and "-", at least one: what plugins, apps and endpoints are named. */
-bool routes_is_name(csgi_str text);
-/* Is it a plugin's file, not its name? */
-bool routes_is_path(csgi_str plugin);
 /* Takes "APP" or "APP:ENDPOINT" apart. False: it is neither, and the complaint is made. */
 bool routes_read_use(routes_reader *self, const json_value *it, const char *key, routes_use *out);
 /* Reads a value that has no other values of ours inside, and whose type is right, into a field of

@@ -73,10 +73,9 @@ csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buf
 void plugins_log_problem(const buffer *problem)
 {
     for (csgi_str rest = buffer_str(problem); rest.len;) {
-        csgi_str line = str_slice(rest, 0, str_find_char(rest, '\n'));
+        csgi_str line = str_take(&rest, '\n');
 
         log_error("%.*s", STR_ARG(line));
-        rest = str_slice(rest, line.len + 1, SIZE_MAX);
     }
 }
 

@@ -11,12 +11,10 @@ static csgi_status append_encoded(buffer *out, const char *path)
     csgi_status status = CSGI_OK;
 
     for (; *path && status == CSGI_OK; path++) {
-        unsigned char c = (unsigned char)*path;
-        bool plain = (c >= '0' && c <= '9') ||
-                     (char_lower((char)c) >= 'a' && char_lower((char)c) <= 'z') || c == '.' ||
-                     c == '_' || c == '-' || c == '~';
+        bool is_plain = char_is_alnum(*path) || strchr("._-~", *path);
 
-        status = plain ? buffer_append(out, path, 1) : buffer_printf(out, "%%%02X", c);
+        status = is_plain ? buffer_append(out, path, 1)
+                          : buffer_printf(out, "%%%02X", (unsigned char)*path);
     }
     return status;
 }

@@ -19,9 +19,13 @@ static void token_characters_are_those_of_rfc_9110(void **state)
         bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
         bool expected = alnum || (c && strchr(others, c));
 
+        assert_int_equal(char_is_alnum(byte), alnum);
+        assert_int_equal(char_is_letter(byte), alnum && c > '9');
+        assert_int_equal(str_is_name((csgi_str){ &byte, 1 }), alnum || c == '_' || c == '-');
         assert_int_equal(str_is_token((csgi_str){ &byte, 1 }), expected);
     }
-    assert_false(str_is_token(STR("")));
+    assert_false(str_is_token(STR("")) || str_is_name(STR("")));
+    assert_true(str_is_name(STR("weather_api-2")));
 }
 
 static void case_is_that_of_ascii_letters_alone(void **state)
@@ -135,6 +139,29 @@ static void slices_are_clipped(void **state)
     assert_int_equal(str_trim(STR(" \t")).len, 0);
 }
 
+static void texts_are_compared_byte_by_byte(void **state)
+{
+    (void)state;
+    assert_true(str_compare(STR("a"), STR("b")) < 0);
+    assert_true(str_compare(STR("\xff"), STR("a")) > 0);
+    assert_true(str_compare(STR("ab"), STR("abc")) < 0);
+    assert_true(str_compare(STR("b"), STR("abc")) > 0);
+    assert_int_equal(str_compare((csgi_str){ NULL, 0 }, STR("")), 0);
+}
+
+static void parts_are_taken_up_to_the_last(void **state)
+{
+    csgi_str rest = STR("a,,b,"), none = { NULL, 0 };
+
+    (void)state;
+    assert_true(str_eq(str_take(&rest, ','), STR("a")));
+    assert_true(str_eq(str_take(&rest, ','), STR("")));
+    assert_true(str_eq(str_take(&rest, ';'), STR("b,")));
+    assert_int_equal(rest.len, 0);
+    assert_int_equal(str_take(&rest, ',').len, 0);
+    assert_null(str_take(&none, ',').ptr);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +173,8 @@ int main(void)
         cmocka_unit_test(escapes_are_decoded_or_refused),
         cmocka_unit_test(lists_are_searched_by_element),
         cmocka_unit_test(slices_are_clipped),
+        cmocka_unit_test(texts_are_compared_byte_by_byte),
+        cmocka_unit_test(parts_are_taken_up_to_the_last),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
