@@ -16,8 +16,7 @@ static int check_routes(const server_options *options, const plugin_choice *choi
 
     log_init(LOG_WARNING, LOG_PLAIN);
     would_load = probe_choice(options, choice, &report);
-    fprintf(would_load ? stdout : stderr, "%.*s", STR_ARG(buffer_str(&report)));
-    buffer_fini(&report);
+    tell_report(&report, would_load);
     return would_load ? EXIT_SERVED : EXIT_WOULD_NOT_LOAD;
 }
 
@@ -46,8 +45,7 @@ static int run(int argc, char **argv)
         buffer report = { 0 };
         bool would_load = probe_plugin(&options, argv[i], &report);
 
-        fprintf(would_load ? stdout : stderr, "%.*s", STR_ARG(buffer_str(&report)));
-        buffer_fini(&report);
+        tell_report(&report, would_load);
         if (!would_load) failures++;
     }
     return failures ? EXIT_WOULD_NOT_LOAD : EXIT_SERVED;

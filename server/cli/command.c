@@ -76,6 +76,25 @@ void tell_mistakes(const command *it, buffer *problem)
     buffer_fini(problem);
 }
 
+void tell_report(buffer *report, bool is_well)
+{
+    fprintf(is_well ? stdout : stderr, "%.*s", STR_ARG(buffer_str(report)));
+    buffer_fini(report);
+}
+
+bool take_flag(int *argc, char **argv, const char *flag)
+{
+    int left = 0;
+    bool is_there;
+
+    for (int at = 0; at < *argc; at++) {
+        if (strcmp(argv[at], flag) != 0) argv[left++] = argv[at];
+    }
+    is_there = left < *argc;
+    *argc = left;
+    return is_there;
+}
+
 static bool is_folder(const char *path)
 {
     struct stat about;

@@ -28,6 +28,11 @@ extern const size_t command_count;
 void print_version(void);
 /* Prints the mistakes in the options, a line each, and frees their text. */
 void tell_mistakes(const command *it, buffer *problem);
+/* Takes a flag of the command's own ("--json") out of the arguments, whose order stays. Was it
+ * there? */
+bool take_flag(int *argc, char **argv, const char *flag);
+/* Prints what was found, on standard error unless all is well, and frees the text. */
+void tell_report(buffer *report, bool is_well);
 /* Sets the options from the environment and the arguments, whose files are moved to the front of
  * argv and counted. False: the command ends here, with *exit_status; --help and --version are
  * answered, mistakes are told on standard error. */

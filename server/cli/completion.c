@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * capricorn completion: the shells' scripts that complete its command line, from the tables of
  * commands and options. */
-#include "cli/completion.h"
+#include "cli/command.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/str.h"
-#include "cli/command.h"
 #include "cli/own_options.h"
 #include "worker/worker.h"
 
@@ -347,7 +346,8 @@ static const struct {
     { "fish", print_fish },
 };
 
-csgi_status completion_print(const char *shell, buffer *out)
+/* CSGI_EINVAL: there is none for that shell. */
+static csgi_status print_script(const char *shell, buffer *out)
 {
     for (size_t i = 0; i < COUNT_OF(shells); i++) {
         if (strcmp(shell, shells[i].name) != 0) continue;
@@ -365,7 +365,7 @@ static int run(int argc, char **argv)
 
     if (!read_options(&completion_command, argc, argv, &unused, &count, &exit_status))
         return exit_status;
-    if (count != 1 || completion_print(argv[0], &text) != CSGI_OK) {
+    if (count != 1 || print_script(argv[0], &text) != CSGI_OK) {
         fputs("one shell is to be named: bash, zsh or fish; \"capricorn completion --help\" says "
               "more.\n",
               stderr);

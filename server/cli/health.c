@@ -9,20 +9,6 @@
 #include "worker/health_check.h"
 #include "worker/worker.h"
 
-/* Takes --ready out of the arguments; the rest is left, in order. */
-static int take_ready(int argc, char **argv, bool *asks_ready)
-{
-    int left = 0;
-
-    for (int at = 0; at < argc; at++) {
-        if (strcmp(argv[at], "--ready") == 0)
-            *asks_ready = true;
-        else
-            argv[left++] = argv[at];
-    }
-    return left;
-}
-
 /* The first place that can be asked, or NULL. */
 static const bind_spec *find_place(const bind_list *binds)
 {
@@ -64,8 +50,7 @@ static int find_and_ask(const server_options *options, const char *path)
     where = find_place(&binds);
     if (!where) {
         fputs("capricorn health: where an inherited socket or port 0 leads is not known here: say "
-              "it "
-              "with --host and --port, --uds or --bind\n",
+              "it with --host and --port, --uds or --bind\n",
               stderr);
         return EXIT_USAGE;
     }
@@ -77,10 +62,9 @@ static int run(int argc, char **argv)
     server_options options;
     plugin_choice choice;
     routes_file routes;
-    bool asks_ready = false;
+    bool asks_ready = take_flag(&argc, argv, "--ready");
     int count, exit_status;
 
-    argc = take_ready(argc, argv, &asks_ready);
     if (!read_options(&health_command, argc, argv, &options, &count, &exit_status))
         return exit_status;
     if (!choice_read(&choice, &health_command, &options, argv, count, &routes, &exit_status))
@@ -102,8 +86,8 @@ const command health_command = {
     .synopsis = "[OPTION ...] [--ready] [ROUTES.json]",
     .about =
         "Asks the server that was started with the same options, environment and routes file for "
-        "/healthz, "
-        "which says that it serves; for containers and service managers. It takes 2 seconds at "
+        "/healthz, which says that it serves; for containers and service managers. It takes 2 "
+        "seconds at "
         "most, and says nothing when all is well.\n"
         "\n"
         "  --ready   ask for /readyz instead: should it be sent requests? It fails once the\n"

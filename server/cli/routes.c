@@ -19,20 +19,6 @@ typedef struct row {
     csgi_str cells[COLUMN_COUNT];
 } row;
 
-/* Takes --json out of the arguments; the rest is left, in order. */
-static int take_json(int argc, char **argv, bool *asks_json)
-{
-    int left = 0;
-
-    for (int at = 0; at < argc; at++) {
-        if (strcmp(argv[at], "--json") == 0)
-            *asks_json = true;
-        else
-            argv[left++] = argv[at];
-    }
-    return left;
-}
-
 /* ---- for people ---- */
 
 static csgi_str join(const csgi_str *items, size_t count, arena *memory)
@@ -147,18 +133,12 @@ static csgi_status print_for_people(const app_set *apps, arena *memory)
 static void print_string(csgi_str text)
 {
     putchar('"');
-    for (size_t at = 0; at < text.len;) {
-        char piece[512];
-        /* A slice never ends inside a character. */
-        size_t len = 0;
+    while (text.len) {
+        size_t sequence = str_utf8_sequence(text), len = sequence ? sequence : 1;
+        char piece[6]; /* of one character */
 
-        while (len < 64 && at + len < text.len) {
-            size_t sequence = str_utf8_sequence(str_slice(text, at + len, SIZE_MAX));
-
-            len += sequence ? sequence : 1;
-        }
-        fwrite(piece, 1, escape_json(piece, sizeof piece, str_slice(text, at, len)), stdout);
-        at += len;
+        fwrite(piece, 1, escape_json(piece, sizeof piece, str_slice(text, 0, len)), stdout);
+        text = str_slice(text, len, SIZE_MAX);
     }
     putchar('"');
 }
@@ -177,10 +157,7 @@ static void print_methods(csgi_str methods)
 {
     fputs("\"methods\": [", stdout);
     while (methods.len) {
-        size_t comma = str_find_char(methods, ',');
-
-        print_string(str_trim(str_slice(methods, 0, comma)));
-        methods = str_slice(methods, comma + 1, SIZE_MAX);
+        print_string(str_trim(str_take(&methods, ',')));
         if (methods.len) fputs(", ", stdout);
     }
     fputs("], ", stdout);
@@ -230,10 +207,9 @@ static int run(int argc, char **argv)
     server_options options;
     plugin_choice choice;
     routes_file routes;
-    bool asks_json = false;
+    bool asks_json = take_flag(&argc, argv, "--json");
     int file_count, exit_status;
 
-    argc = take_json(argc, argv, &asks_json);
     if (!read_options(&routes_command, argc, argv, &options, &file_count, &exit_status))
         return exit_status;
     if (!choice_read(&choice, &routes_command, &options, argv, file_count, &routes, &exit_status))
@@ -251,8 +227,8 @@ const command routes_command = {
     .synopsis = "[OPTION ...] [ROUTES.json] [FILE.so ...]",
     .about =
         "Loads what the routes file names, or the named plugins, or all in the plugin directory, "
-        "and prints where \"capricorn "
-        "run\" would serve what: path, methods, host, endpoint, plugin file, middleware (the "
+        "and prints where \"capricorn run\" would serve what: path, methods, host, endpoint, "
+        "plugin file, middleware (the "
         "outermost first) and timeout. No start-up is run. What all routes leave empty is left "
         "out.\n"
         "\n"

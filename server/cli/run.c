@@ -52,28 +52,13 @@ static csgi_status check_access_log_format(const server_options *options, buffer
     return status;
 }
 
-/* Takes --check out of the arguments; the rest is left, in order. */
-static int take_check(int argc, char **argv, bool *only_checks)
-{
-    int left = 0;
-
-    for (int at = 0; at < argc; at++) {
-        if (strcmp(argv[at], "--check") == 0)
-            *only_checks = true;
-        else
-            argv[left++] = argv[at];
-    }
-    return left;
-}
-
 /* Serves nothing. Where a plugin would crash, a child does. */
 static int check_only(const server_options *options, const plugin_choice *choice)
 {
     buffer report = { 0 };
     bool would_start = probe_choice(options, choice, &report);
 
-    fprintf(would_start ? stdout : stderr, "%.*s", STR_ARG(buffer_str(&report)));
-    buffer_fini(&report);
+    tell_report(&report, would_start);
     return would_start ? EXIT_SERVED : EXIT_START_FAILED;
 }
 
@@ -84,10 +69,9 @@ static int run(int argc, char **argv)
     buffer problem = { 0 };
     plugin_choice choice;
     routes_file routes;
-    bool only_checks = false;
+    bool only_checks = take_flag(&argc, argv, "--check");
     int file_count, exit_status;
 
-    argc = take_check(argc, argv, &only_checks);
     if (!read_options(&run_command, argc, argv, &options, &file_count, &exit_status) ||
         !choice_read(&choice, &run_command, &options, argv, file_count, &routes, &exit_status))
         return exit_status;
