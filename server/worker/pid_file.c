@@ -48,6 +48,17 @@ static bool is_file_of(int fd, const char *path)
            open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
 }
 
+/* Devices and FIFOs say nothing when read, as an empty file does. */
+static csgi_status check_regular(int fd, const char *path, buffer *problem)
+{
+    struct stat is;
+
+    if (fstat(fd, &is) != 0) return refuse(path, "cannot look at", problem);
+    if (S_ISREG(is.st_mode)) return CSGI_OK;
+    buffer_printf(problem, "--pid-file: %s is no regular file: it is left alone", path);
+    return CSGI_EFAIL;
+}
+
 /* A process id and a line end, or nothing. */
 static bool is_process_id(csgi_str text)
 {
@@ -97,7 +108,8 @@ static csgi_status publish(const char *draft, const char *path, buffer *problem)
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (fd < 0 && errno == ENOENT) continue;
         if (fd < 0) return refuse(path, "cannot read", problem);
-        status = replace(fd, draft, path, &again, problem);
+        status = check_regular(fd, path, problem);
+        if (status == CSGI_OK) status = replace(fd, draft, path, &again, problem);
         close(fd);
         if (status != CSGI_OK || !again) return status;
     }

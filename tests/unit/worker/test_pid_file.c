@@ -135,7 +135,20 @@ static void what_is_no_pid_file_is_left_alone(void **state)
     assert_refused(path, "cannot read");
     assert_text(other, "1\n");
     unlink(path);
-    assert_refused(folder, "cannot read"); /* a directory */
+}
+
+/* It would be replaced, and removed at the end: as root, /dev/null. */
+static void what_is_no_regular_file_is_left_alone(void **state)
+{
+    struct stat is;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_refused(path, "is no regular file");
+    assert_int_equal(lstat(path, &is), 0);
+    assert_true(S_ISFIFO(is.st_mode));
+    unlink(path);
+    assert_refused(folder, "is no regular file");
 }
 
 static void a_file_that_another_put_there_is_not_removed(void **state)
@@ -168,6 +181,7 @@ int main(void)
         cmocka_unit_test(one_that_is_held_is_refused),
         cmocka_unit_test(one_that_was_left_behind_is_replaced),
         cmocka_unit_test(what_is_no_pid_file_is_left_alone),
+        cmocka_unit_test(what_is_no_regular_file_is_left_alone),
         cmocka_unit_test(a_file_that_another_put_there_is_not_removed),
         cmocka_unit_test(a_path_has_a_limit),
     };
