@@ -86,7 +86,9 @@ csgi_status throwing(void *instance, const csgi_scope *scope, csgi_receive *, cs
 
     if (scope->type != CSGI_HTTP) return CSGI_ENOTSUP;
     try {
-        const csgi_str name = scope->path_params.items[0].value;
+        // A routes file may serve this at a path that has no parameter.
+        const csgi_fields &params = scope->path_params;
+        const csgi_str name = params.count ? params.items[0].value : csgi_str{ "", 0 };
         reply(send, story(sleeper(host), std::string(name.ptr, name.len)));
         return CSGI_OK;
     } catch (const failure &failed) {

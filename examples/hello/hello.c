@@ -8,6 +8,8 @@ static csgi_status hello(void *instance, const csgi_scope *scope, csgi_receive *
     static const csgi_field headers[] = {
         { CSGI_STR("content-type"), CSGI_STR("text/plain; charset=utf-8"), 0, 0 },
     };
+    static const csgi_str nobody = CSGI_STR("whoever you are");
+    const csgi_fields *params = &scope->path_params;
     csgi_http_start start = {
         .event = CSGI_EVENT(csgi_http_start, CSGI_HTTP_RESPONSE_START),
         .status = 200,
@@ -27,8 +29,9 @@ static csgi_status hello(void *instance, const csgi_scope *scope, csgi_receive *
     /* send may suspend this task, and others run meanwhile. A failure leaves nothing to do. */
     if ((status = send->call(send, &start.event)) != CSGI_OK) return status;
     if ((status = send->call(send, &body.event)) != CSGI_OK) return status;
-    body.body = scope->path_params.items[0].value; /* {name}, decoded */
-    body.flags = 0;                                /* the last piece */
+    /* {name}, decoded; a routes file may serve this at a path that has no parameter. */
+    body.body = params->count ? params->items[0].value : nobody;
+    body.flags = 0; /* the last piece */
     return send->call(send, &body.event);
 }
 

@@ -12,6 +12,7 @@ typedef struct reading {
     const app_endpoint **around; /* the file's own, outermost first */
     size_t around_count;
     buffer *problem;
+    buffer warnings; /* a line each; they are told if there is no mistake */
     bool has_mistakes, is_out_of_memory;
 } reading;
 

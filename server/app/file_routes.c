@@ -93,6 +93,43 @@ static void set_root(reading *self, app_target *target, const routes_entry *entr
 
 /* ---- routes ---- */
 
+/* The name of the pattern's first parameter at or behind *at, which moves past it; empty: none. */
+static csgi_str next_parameter(csgi_str pattern, size_t *at)
+{
+    csgi_str rest = str_slice(pattern, *at, SIZE_MAX);
+    csgi_str inside = str_slice(rest, str_find_char(rest, '{') + 1, SIZE_MAX);
+
+    inside = str_slice(inside, 0, str_find_char(inside, '}'));
+    *at = inside.len ? (size_t)(inside.ptr - pattern.ptr) + inside.len : pattern.len;
+    return str_slice(inside, 0, str_find_char(inside, ':'));
+}
+
+static bool has_parameter(csgi_str pattern, csgi_str name)
+{
+    for (size_t at = 0; at < pattern.len;) {
+        if (str_eq(next_parameter(pattern, &at), name)) return true;
+    }
+    return false;
+}
+
+/* An endpoint whose own path has a parameter most likely reads it. */
+static void warn_of_lost_parameters(reading *self, const app_target *target)
+{
+    const app_endpoint *endpoint = target->endpoint;
+
+    for (size_t at = 0; at < endpoint->path.len;) {
+        csgi_str name = next_parameter(endpoint->path, &at);
+
+        if (!name.len || has_parameter(target->pattern, name)) continue;
+        routes_file_complain(self->file, target->at, &self->warnings);
+        buffer_printf(&self->warnings,
+                      "route \"%.*s\" has no parameter \"%.*s\", which the path of endpoint "
+                      "\"%.*s\" of app \"%.*s\" has: \"%.*s\"\n",
+                      STR_ARG(target->pattern), STR_ARG(name), STR_ARG(endpoint->label.endpoint),
+                      STR_ARG(endpoint->instance->name), STR_ARG(endpoint->path));
+    }
+}
+
 static void explain(reading *self, const app_target *added, const route *rival, csgi_str why)
 {
     const app_target *other = rival ? rival->target : NULL;
@@ -182,6 +219,7 @@ static void add_prefix(reading *self, const routes_entry *entry, app_target *tar
 
     target->pattern = print_str(self, entry->pattern, STR("/{path:path}"));
     if (!target->pattern.ptr) return;
+    warn_of_lost_parameters(self, target);
     add_default_around(target, target->endpoint->instance);
     set_root(self, target, entry);
     if (entry->pattern.len && !add_route(self, target, entry->pattern, methods, entry->host))
@@ -246,6 +284,7 @@ static void read_route(reading *self, const routes_entry *entry, const app_endpo
     target = entry_target(self, entry, endpoint, around, around_count);
     if (!target) return;
     copy_str(self, entry->pattern, &target->pattern);
+    warn_of_lost_parameters(self, target);
     add_route(self, target, entry->pattern,
               entry->methods.len ? entry->methods : endpoint->endpoint->methods, entry->host);
 }
@@ -347,6 +386,16 @@ static bool is_used(const reading *self, csgi_str app)
     return file->has_default_routes && of && serves_defaults(of);
 }
 
+static void tell_warnings(const reading *self)
+{
+    for (csgi_str rest = buffer_str(&self->warnings); rest.len;) {
+        csgi_str line = str_slice(rest, 0, str_find_char(rest, '\n'));
+
+        log_warning("%.*s", STR_ARG(line));
+        rest = str_slice(rest, line.len + 1, SIZE_MAX);
+    }
+}
+
 static void warn_of_unused(const reading *self)
 {
     for (size_t i = 0; i < self->file->app_count; i++) {
@@ -382,11 +431,14 @@ csgi_status app_set_route_file(app_set *self, const routes_file *file, buffer *p
     read.is_out_of_memory = !read.table;
     if (read.table) read_all(&read);
     if (read.is_out_of_memory || read.has_mistakes) {
+        buffer_fini(&read.warnings);
         table_release(read.table);
         if (!read.is_out_of_memory) return CSGI_EINVAL;
         buffer_printf(problem, "no memory for the route table");
         return CSGI_ENOMEM;
     }
+    tell_warnings(&read);
+    buffer_fini(&read.warnings);
     warn_of_unused(&read);
     table_swap_in(read.table, self);
     return CSGI_OK;

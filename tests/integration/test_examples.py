@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The examples, which the documents quote, do what they say."""
+import json
 import re
 
 from capricorn import BUILD, ROOT, Server
@@ -41,3 +42,14 @@ def test_the_routes_file_serves_its_plugins_where_it_says(tmp_path):
         assert server.get("/cities/weather/London").status == 200
         assert server.get("/hello/ada").status == 404
         assert server.request("POST", "/weather").get("allow") == "GET, HEAD, OPTIONS"
+
+
+def test_the_raw_examples_stand_a_route_without_their_parameter(tmp_path):
+    built = [name for name in ("hello", "cpp_throw") if (BUILD / "examples" / f"{name}.so").exists()]
+    file = tmp_path / "routes.json"
+    routes = [{"path": f"/{name}", "app": str(name)} for name in built]
+    apps = {name: {"plugin": str(BUILD / "examples" / f"{name}.so")} for name in built}
+    file.write_text(json.dumps({"apps": apps, "routes": routes}))
+    with Server(plugin_dir=BUILD / "plugins", arguments=[str(file)]) as server:
+        for name in built:
+            assert server.get(f"/{name}").status == 200

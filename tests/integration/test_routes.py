@@ -327,6 +327,19 @@ def test_check_of_a_good_file_says_so_and_names_apps_that_are_not_used(tmp_path)
     assert 'routes.json:1:13: no route leads to app "idle"' in result.stderr
 
 
+def test_a_route_without_a_parameter_that_its_endpoint_has_is_warned_of(tmp_path):
+    write(tmp_path, {"plugins": {"dir": str(BINARY.parent / "plugins")},
+                     "apps": {"w": {"plugin": "weather_api"}},
+                     "routes": [{"path": "/in/{place}", "app": "w"},
+                                {"path": "/of/{city:str}", "app": "w"},
+                                {"mount": "/below", "app": "w"}]})
+    result = run("check", "routes.json", cwd=tmp_path)
+    assert result.returncode == 0 and result.stdout == "routes.json: OK, 3 routes\n"
+    assert result.stderr.count("WARNING") == 1
+    assert ('route "/in/{place}" has no parameter "city", which the path of endpoint '
+            '"get_city_weather" of app "w" has: "/weather/{city}"') in result.stderr
+
+
 def test_run_check_serves_nothing(tmp_path):
     write(tmp_path, {"routes": [{"path": "/", "app": "nothing"}]}, "scope")
     result = run("run", "--check", "routes.json", cwd=tmp_path)
