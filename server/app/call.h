@@ -13,6 +13,7 @@
 typedef struct app_set app_set;
 typedef struct deferred deferred;
 typedef struct csgi_task csgi_task;
+typedef struct csgi_group csgi_group;
 typedef struct notices notices;
 
 typedef struct call {
@@ -25,6 +26,7 @@ typedef struct call {
     timer defer_limit;
     list_node children; /* spawned tasks that have not ended */
     csgi_task *spare;   /* joined ones, to be used again */
+    csgi_group *spare_group;
     task_wait *children_waiter;
     notices *notices;     /* NULL: nobody wants to be told */
     bool is_http;         /* it is part of an http_call */
@@ -51,8 +53,6 @@ csgi_status call_defer(call *self, csgi_fn fn, void *arg);
 /* Runs what was deferred, shielded until the limit has passed. [task] [suspends] */
 void call_run_deferred(call *self);
 
-/* Another task of this call (ext_task.c). CSGI_ENOMEM, CSGI_ELIMIT, CSGI_ESTATE: it is ending. */
-csgi_status call_spawn(call *self, csgi_status (*fn)(void *arg), void *arg, csgi_task **out);
 /* Asks the spawned tasks to end; stop is task_cancel or task_time_out. */
 void call_stop_children(call *self, void (*stop)(task *child));
 /* Marks the application's function as returned; cancels what it spawned, and waits for it. [task]

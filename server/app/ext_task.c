@@ -1,42 +1,20 @@
 /* SPDX-License-Identifier: MIT
  * The extension csgi.draft.task/1: sleeping, and further tasks of a call. */
+#include "app/ext_task.h"
+
 #include "app/extensions.h"
-
-#include "app/call.h"
 #include "app/instance.h"
-
-struct csgi_task {
-    call *call;
-    task *task; /* NULL once it has ended */
-    csgi_task_fn fn;
-    void *arg;
-    csgi_status result;
-    task_wait *joiner;
-    list_node node; /* of call.children until it has ended */
-    csgi_task *next_spare;
-};
 
 static csgi_status child_run(void *arg)
 {
     csgi_task *self = arg;
+    csgi_status result = self->fn(self->arg);
 
-    return self->fn(self->arg);
+    if (self->group && result != CSGI_OK) group_fail(self->group, result, task_error(self->task));
+    return result;
 }
 
-static void on_child_end(void *arg, csgi_status result)
-{
-    csgi_task *self = arg;
-    call *of = self->call;
-
-    self->task = NULL;
-    self->result = result;
-    list_remove(&self->node);
-    if (self->joiner) task_wake(self->joiner, CSGI_OK);
-    if (of->children_waiter && list_is_empty(&of->children))
-        task_wake(of->children_waiter, CSGI_OK);
-}
-
-/* A struct for a further task: a joined one's, or a new one. */
+/* A struct for a further task: one that is done with, or a new one. */
 static csgi_task *child_new(call *of)
 {
     csgi_task *self = of->spare;
@@ -52,21 +30,39 @@ static void child_recycle(csgi_task *self)
     self->call->spare = self;
 }
 
-csgi_status call_spawn(call *self, csgi_task_fn fn, void *arg, csgi_task **out)
+static void on_child_end(void *arg, csgi_status result)
+{
+    csgi_task *self = arg;
+    call *of = self->call;
+
+    self->task = NULL;
+    self->result = result;
+    list_remove(&self->node);
+    if (self->joiner) task_wake(self->joiner, CSGI_OK);
+    if (self->group) {
+        group_lose(self->group, self);
+        child_recycle(self); /* nobody will join it */
+    }
+    if (of->children_waiter && list_is_empty(&of->children))
+        task_wake(of->children_waiter, CSGI_OK);
+}
+
+csgi_status child_start(call *of, csgi_task fresh, csgi_task **out)
 {
     csgi_task *child;
     csgi_status status;
 
-    if (self->is_returned) return CSGI_ESTATE;
-    child = child_new(self);
+    if (of->is_returned) return CSGI_ESTATE;
+    child = child_new(of);
     if (!child) return CSGI_ENOMEM;
-    *child = (csgi_task){ .call = self, .fn = fn, .arg = arg };
-    status = call_start_task(self, child_run, on_child_end, child, &child->task);
+    *child = fresh;
+    child->call = of;
+    status = call_start_task(of, child_run, on_child_end, child, &child->task);
     if (status != CSGI_OK) {
         child_recycle(child);
         return status;
     }
-    list_append(&self->children, &child->node);
+    list_append(&of->children, &child->node);
     *out = child;
     return CSGI_OK;
 }
@@ -103,7 +99,7 @@ static csgi_status on_spawn(const csgi_scope *scope, csgi_task_fn fn, void *arg,
     call *of = call_of_scope(scope);
 
     if (!of || !fn || !out) return CSGI_EINVAL;
-    return call_spawn(of, fn, arg, out);
+    return child_start(of, (csgi_task){ .fn = fn, .arg = arg }, out);
 }
 
 static csgi_status on_join(csgi_task *child, csgi_status *result)
@@ -136,4 +132,8 @@ const csgi_task_extension ext_task = {
     .spawn = on_spawn,
     .join = on_join,
     .cancel = on_cancel,
+    .group_open = ext_group_open,
+    .group_spawn = ext_group_spawn,
+    .group_wait = ext_group_wait,
+    .group_cancel = ext_group_cancel,
 };

@@ -138,6 +138,24 @@ def test_the_last_error_is_each_tasks_own(server):
     assert server.get("/errors").text == "my own"
 
 
+def test_a_group_succeeds_as_one(server):
+    assert server.get("/group").text == "0 0 "
+
+
+def test_the_first_failure_of_a_group_cancels_the_others(server):
+    began = time.monotonic()
+    assert server.get("/group?fail=2&ms=60000").text == "-13 2 one of three"
+    assert time.monotonic() - began < seconds(2)
+
+
+def test_a_disconnect_cancels_a_group_with_who_waits_for_it(server):
+    since = server.mark()
+    with server.connect() as connection:
+        connection.send_request("GET", "/group?ms=60000")
+        time.sleep(0.1)
+    server.wait_for_log("group wait was cancelled with 3", since=since)
+
+
 def raise_descriptor_limit(wanted):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:

@@ -402,6 +402,38 @@ ENDPOINT(errors)
     return plug_reply(self->send, 200, detail);
 }
 
+/* GET /group?fail=N: three that sleep; the one of that number fails. The reply tells what the wait
+ * returned and how many were cancelled. */
+static csgi_status of_three(void *arg)
+{
+    visit *self = arg;
+    unsigned mine = ++self->number;
+
+    if (mine == plug_number(self->scope, "fail", 0)) {
+        self->tasks->sleep_ms(self->host, 5);
+        return self->host->fail(self->host, CSGI_EPROTO, plug_str("one of three"));
+    }
+    if (self->tasks->sleep_ms(self->host, plug_number(self->scope, "ms", 20)) == CSGI_ECANCELED)
+        self->sum++;
+    return CSGI_OK;
+}
+
+ENDPOINT(grouped)
+{
+    csgi_group *group;
+    csgi_str detail;
+    char text[128];
+    csgi_status status = self->tasks->group_open(self->scope, &group);
+
+    for (int i = 0; i < 3 && status == CSGI_OK; i++)
+        status = self->tasks->group_spawn(group, of_three, self);
+    status = self->tasks->group_wait(group);
+    self->host->last_error(self->host, &detail);
+    snprintf(text, sizeof(text), "%d %u %.*s", (int)status, self->sum, (int)detail.len, detail.ptr);
+    if (status == CSGI_ECANCELED) say(self, "group wait was cancelled with", (int)self->sum);
+    return plug_reply(self->send, 200, plug_str(text));
+}
+
 #define GET(name, path, function)                                                     \
     {                                                                                 \
         CSGI_STR(name), CSGI_STR(path), CSGI_STR("GET"), CSGI_HTTP, 0, function, NULL \
@@ -433,6 +465,7 @@ static const csgi_endpoint endpoints[] = {
     GET("arena", "/arena", arena),
     GET("errors", "/errors", errors),
     GET("sockets", "/sockets", sockets),
+    GET("group", "/group", grouped),
 };
 
 static const csgi_plugin plugin = { CSGI_PLUGIN_HEAD,

@@ -135,7 +135,7 @@ static inline csgi_status fake_sleep_ms(const csgi_host *host, uint64_t ms)
 static inline const void *fake_extension(const csgi_host *host, const char *id)
 {
     static const csgi_client_extension client = { sizeof(client), 0, fake_fetch };
-    static const csgi_task_extension tasks = { sizeof(tasks), 0, fake_sleep_ms, NULL, NULL, NULL };
+    static const csgi_task_extension tasks = { .size = sizeof(tasks), .sleep_ms = fake_sleep_ms };
 
     (void)host;
     if (strcmp(id, CSGI_TASK_EXTENSION) == 0) return &tasks;

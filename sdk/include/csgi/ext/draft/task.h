@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Draft extension "csgi.draft.task/1": sleeping, and further tasks of the same call. A draft may
- * change with any server. */
+ * Draft extension "csgi.draft.task/1": sleeping, further tasks of the same call, groups of them. A
+ * draft may change with any server; it grows at its end: ask CSGI_HAS before a call. */
 #ifndef CSGI_EXT_DRAFT_TASK_H
 #define CSGI_EXT_DRAFT_TASK_H
 
@@ -9,6 +9,8 @@
 #define CSGI_TASK_EXTENSION "csgi.draft.task/1"
 
 typedef struct csgi_task csgi_task; /* opaque, the server's */
+
+typedef struct csgi_group csgi_group; /* opaque, the server's */
 
 typedef csgi_status (*csgi_task_fn)(void *arg);
 
@@ -34,6 +36,34 @@ typedef struct csgi_task_extension {
     /* Asks a spawned task to end: what it waits for returns CSGI_ECANCELED, from now on always.
      * [task] [loop] */
     void (*cancel)(csgi_task *task);
+
+    /* ---- groups: tasks that succeed or fail together ---- */
+
+    /* Makes an empty group of the call's tasks:
+     *     tasks->group_open(scope, &group);
+     *     for (i = 0; i < 3; i++)
+     *         tasks->group_spawn(group, fetch_one, &each[i]);
+     *     status = tasks->group_wait(group);
+     * A group that is still open when the app returns is cancelled and waited for. CSGI_ENOMEM;
+     * CSGI_ESTATE: the app has returned. [task] */
+    csgi_status (*group_open)(const csgi_scope *scope, csgi_group **group);
+
+    /* Starts fn(arg) as a task of the group. The first that returns something else than CSGI_OK
+     * cancels the others. Whatever this returns, group_wait is still to be called. CSGI_ENOMEM and
+     * CSGI_ELIMIT as spawn; CSGI_ECANCELED: one has failed, or the group is cancelled; CSGI_ESTATE:
+     * it is another call's. [task] */
+    csgi_status (*group_spawn)(csgi_group *group, csgi_task_fn fn, void *arg);
+
+    /* Waits until all have ended, and ends the group, which is not to be used afterwards. Returns
+     * what the first that failed returned, its last_error with it. When the caller is cancelled
+     * meanwhile, or its time is over, it cancels the group, waits for it all the same, and returns
+     * CSGI_ECANCELED or CSGI_ETIMEDOUT. CSGI_EBUSY: another task is waiting; CSGI_ESTATE: it is
+     * another call's; CSGI_EINVAL: the caller is of the group. The group goes on after these three.
+     * [task] [suspends] */
+    csgi_status (*group_wait)(csgi_group *group);
+
+    /* Cancels all of its tasks; group_wait is still to be called. [task] [loop] */
+    void (*group_cancel)(csgi_group *group);
 } csgi_task_extension;
 
 #endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of the extension csgi.draft.task/1 share. */
+#ifndef CAPRICORN_APP_EXT_TASK_H
+#define CAPRICORN_APP_EXT_TASK_H
+
+#include <csgi/ext/draft/task.h>
+
+#include "app/call.h"
+
+/* A further task of a call, in the call's arena. */
+struct csgi_task {
+    call *call;
+    csgi_group *group; /* NULL: it is to be joined */
+    task *task;        /* NULL once it has ended */
+    csgi_task_fn fn;
+    void *arg;
+    csgi_status result;
+    task_wait *joiner;
+    list_node node; /* of call.children until it has ended */
+    list_node of_group;
+    csgi_task *next_spare;
+};
+
+/* Starts a further task of a call; of fresh only fn, arg and group are set. As spawn. */
+csgi_status child_start(call *of, csgi_task fresh, csgi_task **out);
+
+/* One of the group's tasks has failed. [task] */
+void group_fail(csgi_group *self, csgi_status failure, csgi_str error);
+/* One has ended. [loop] */
+void group_lose(csgi_group *self, csgi_task *child);
+
+csgi_status ext_group_open(const csgi_scope *scope, csgi_group **group);
+csgi_status ext_group_spawn(csgi_group *self, csgi_task_fn fn, void *arg);
+csgi_status ext_group_wait(csgi_group *self);
+void ext_group_cancel(csgi_group *self);
+
+#endif
