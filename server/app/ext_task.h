@@ -29,9 +29,13 @@ void group_fail(csgi_group *self, csgi_status failure, csgi_str error);
 /* One has ended. [loop] */
 void group_lose(csgi_group *self, csgi_task *child);
 
+/* The functions of csgi_task_extension of that name. */
 csgi_status ext_group_open(const csgi_scope *scope, csgi_group **group);
+/* Likewise. */
 csgi_status ext_group_spawn(csgi_group *self, csgi_task_fn fn, void *arg);
+/* Likewise. */
 csgi_status ext_group_wait(csgi_group *self);
+/* Likewise. */
 void ext_group_cancel(csgi_group *self);
 
 #endif
