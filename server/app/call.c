@@ -78,6 +78,15 @@ const call *call_current(const loop *runner)
     return running ? task_get_owner(running) : NULL;
 }
 
+uint64_t call_due_ms(const loop *runner)
+{
+    const task *running = task_current(runner);
+    const call *of = call_current(runner);
+    uint64_t due_ms = running ? task_due_ms(running) : UINT64_MAX;
+
+    return of && of->deadline_ms < due_ms ? of->deadline_ms : due_ms;
+}
+
 csgi_status call_defer(call *self, csgi_fn fn, void *arg)
 {
     deferred *added = arena_alloc(self->arena, sizeof *added, _Alignof(deferred));

@@ -9,8 +9,6 @@
 static csgi_status fetch_any(const instance *self, arena *into, const csgi_client_request *request,
                              const csgi_client_response **response, buffer *why)
 {
-    const call *caller = call_current(self->set->loop);
-
     if (!into || !request || !response || !CSGI_HAS(request, csgi_client_request, url) ||
         !request->url.ptr) {
         buffer_printf(why, "fetch: the arena, the response, the request or its url is missing, or "
@@ -23,8 +21,8 @@ static csgi_status fetch_any(const instance *self, arena *into, const csgi_clien
         buffer_printf(why, "fetch: this server has no HTTP client");
         return CSGI_ENOSYS;
     }
-    return client_fetch(self->set->client, into, request, caller ? caller->deadline_ms : UINT64_MAX,
-                        response, why);
+    return client_fetch(self->set->client, into, request, call_due_ms(self->set->loop), response,
+                        why);
 }
 
 static csgi_status on_fetch(const csgi_host *host, csgi_arena *into,

@@ -47,6 +47,23 @@ static void on_child_end(void *arg, csgi_status result)
         task_wake(of->children_waiter, CSGI_OK);
 }
 
+static csgi_status run_out_of_memory(void *arg)
+{
+    (void)arg;
+    return CSGI_ENOMEM;
+}
+
+/* A further task has no more time than who spawns it, who is told first. */
+static void inherit_deadline(csgi_task *self, const loop *runner)
+{
+    const task *spawner = task_current(runner);
+    uint64_t now_ms = loop_now_ms(runner), due_ms = spawner ? task_due_ms(spawner) : UINT64_MAX;
+
+    if (due_ms == UINT64_MAX) return;
+    if (task_enter_deadline(self->task, due_ms > now_ms ? due_ms - now_ms : 0, NULL) != CSGI_OK)
+        self->fn = run_out_of_memory; /* it must not run with more time */
+}
+
 csgi_status child_start(call *of, csgi_task fresh, csgi_task **out)
 {
     csgi_task *child;
@@ -62,6 +79,7 @@ csgi_status child_start(call *of, csgi_task fresh, csgi_task **out)
         child_recycle(child);
         return status;
     }
+    inherit_deadline(child, of->set->loop);
     list_append(&of->children, &child->node);
     *out = child;
     return CSGI_OK;
@@ -77,6 +95,8 @@ void call_stop_children(call *self, void (*stop)(task *child))
 void call_end_children(call *self)
 {
     self->is_returned = true;
+    task_unshield_from_app(self->task);
+    task_leave_deadlines(self->task);
     if (list_is_empty(&self->children)) return;
     call_stop_children(self, task_cancel);
     task_shield(self->task);
@@ -126,12 +146,56 @@ static void on_cancel(csgi_task *child)
     if (child && child->task) task_cancel(child->task);
 }
 
+static task *running(const csgi_host *host)
+{
+    return task_current(((const instance *)host->server)->set->loop);
+}
+
+static csgi_status on_deadline_enter(const csgi_host *host, uint64_t ms, csgi_deadline **out)
+{
+    task *current = running(host);
+
+    if (!out) return CSGI_EINVAL;
+    if (!current) return CSGI_ESTATE;
+    return task_enter_deadline(current, ms, (task_deadline **)out);
+}
+
+static csgi_status on_deadline_leave(const csgi_host *host, csgi_deadline *deadline)
+{
+    task *current = running(host);
+    task_deadline *left = (task_deadline *)deadline;
+
+    if (!left) return CSGI_EINVAL;
+    if (!current || !task_has_deadline(current, left)) return CSGI_ESTATE;
+    return task_leave_deadline(current, left);
+}
+
+static csgi_status on_shield_enter(const csgi_host *host)
+{
+    task *current = running(host);
+
+    if (!current) return CSGI_ESTATE;
+    task_shield_for_app(current);
+    return CSGI_OK;
+}
+
+static csgi_status on_shield_leave(const csgi_host *host)
+{
+    task *current = running(host);
+
+    return current ? task_unshield_for_app(current) : CSGI_ESTATE;
+}
+
 const csgi_task_extension ext_task = {
     .size = sizeof(csgi_task_extension),
     .sleep_ms = on_sleep_ms,
     .spawn = on_spawn,
     .join = on_join,
     .cancel = on_cancel,
+    .deadline_enter = on_deadline_enter,
+    .deadline_leave = on_deadline_leave,
+    .shield_enter = on_shield_enter,
+    .shield_leave = on_shield_leave,
     .group_open = ext_group_open,
     .group_spawn = ext_group_spawn,
     .group_wait = ext_group_wait,

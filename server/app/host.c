@@ -128,8 +128,11 @@ static csgi_status on_copy_event(csgi_arena *into, const csgi_event *event, csgi
 static uint64_t on_deadline_ns(const csgi_scope *scope)
 {
     const call *of = call_of_scope(scope);
+    uint64_t due_ms;
 
-    return of && of->deadline_ms < UINT64_MAX ? of->deadline_ms * 1000000 : UINT64_MAX;
+    if (!of) return UINT64_MAX;
+    due_ms = call_current(of->set->loop) == of ? call_due_ms(of->set->loop) : of->deadline_ms;
+    return due_ms < UINT64_MAX ? due_ms * 1000000 : UINT64_MAX;
 }
 
 static int32_t on_is_draining(const csgi_scope *scope)

@@ -60,9 +60,8 @@ static void on_limit(timer *limit)
 static void set_deadline(http_call *self)
 {
     loop *runner = self->base.set->loop;
-    const call *asking = self->base.depth ? call_current(runner) : NULL;
     uint64_t now_ms = loop_now_ms(runner);
-    uint64_t asked_ms = asking ? asking->deadline_ms : UINT64_MAX;
+    uint64_t asked_ms = self->base.depth ? call_due_ms(runner) : UINT64_MAX;
 
     if (!self->target->timeout_ms && asked_ms == UINT64_MAX) return;
     timer_init(&self->limit, on_limit);

@@ -249,7 +249,7 @@ csgi_status in_process_fetch(app_set *set, arena *into, const csgi_client_reques
     };
     self.read_ms = facts.read_timeout_ms;
     self.due_ms = request_due_ms(loop_now_ms(set->loop), facts.total_timeout_ms);
-    if (caller && caller->deadline_ms < self.due_ms) self.due_ms = caller->deadline_ms;
+    if (call_due_ms(set->loop) < self.due_ms) self.due_ms = call_due_ms(set->loop);
     status = make_headers(into, request, &to, facts.has_length, &asked.headers);
     if (status == CSGI_OK) status = ask(&self, set, routes, &asked, depth);
     if (status != CSGI_OK) return explain(status, to.name, why);

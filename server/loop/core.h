@@ -39,11 +39,12 @@ struct task {
     task_fn fn;
     task_end_fn on_end;
     void *arg, *owner;
+    task_deadline *deadlines; /* the innermost first */
     stack *stack;
     char *error;
     size_t error_len;
     csgi_status result, cancel_reason; /* reason: of the first wait that cancellation ends */
-    uint32_t shields;
+    uint32_t shields, app_shields;     /* the app's are among them */
     uint32_t next_penalty_ms;
     bool is_ready, has_ended, is_cancelled, cancel_was_told, penalty_was_told;
 };
@@ -100,6 +101,13 @@ csgi_status tasks_init(loop *self, const loop_options *options);
 void tasks_fini(loop *self);
 /* Runs the tasks that are ready now; those they make ready wait for the next call. */
 void tasks_run(loop *self);
+
+/* Ends its wait, if it must end. */
+void task_interrupt(task *self);
+/* What it waited for in vain is no longer held against it. */
+void task_forgive(task *self);
+/* One of its deadlines has passed, and no shield inside keeps it back. */
+bool task_is_late(const task *self);
 
 /* "plugin P, endpoint E", or "the server's own work" for NULL; cut to fit. Returns text. */
 const char *task_label_print(const task_label *label, char *text, size_t size);

@@ -45,7 +45,8 @@ static void suspend(task *self)
 
 static bool must_end(const task *self)
 {
-    return self->is_cancelled && self->shields == 0;
+    if (self->is_cancelled && self->shields == 0) return true;
+    return self->deadlines && task_is_late(self);
 }
 
 /* The bottom frame of each task. */
@@ -61,6 +62,7 @@ static void task_main(void *arg)
 /* Frees what the task has but its stack, on which it lies itself. */
 static void fini_task(task *self)
 {
+    task_leave_deadlines(self);
     free(self->error);
     switch_fini(&self->side);
     self->loop->tasks.count--;
@@ -140,11 +142,12 @@ static void meet_cancellation(task *self)
     self->cancel_was_told = true;
 }
 
-/* Why the cancelled task may not wait. */
+/* Why the task that must end may not wait. */
 static csgi_status take_reason(task *self)
 {
     csgi_status reason = self->cancel_reason;
 
+    if (!self->is_cancelled || self->shields) return CSGI_ETIMEDOUT; /* a deadline of its own */
     self->cancel_reason = CSGI_ECANCELED;
     return reason;
 }
@@ -366,13 +369,24 @@ void task_penalty(loop *owner, const char *what)
     penalize(running_task(owner), what);
 }
 
+void task_interrupt(task *self)
+{
+    if (!self->waiting || !must_end(self)) return;
+    self->waiting = NULL;
+    make_ready(self);
+}
+
+void task_forgive(task *self)
+{
+    self->cancel_was_told = false;
+    self->next_penalty_ms = 0;
+}
+
 static void cancel(task *self, csgi_status reason)
 {
     if (!self->is_cancelled) self->cancel_reason = reason;
     self->is_cancelled = true;
-    if (!self->waiting || self->shields) return;
-    self->waiting = NULL;
-    make_ready(self);
+    task_interrupt(self);
 }
 
 void task_cancel(task *self)
@@ -399,6 +413,27 @@ void task_unshield(task *self)
 {
     CHECK(self->shields > 0);
     self->shields--;
+}
+
+void task_shield_for_app(task *self)
+{
+    self->app_shields++;
+    task_shield(self);
+}
+
+csgi_status task_unshield_for_app(task *self)
+{
+    if (self->app_shields == 0) return CSGI_ESTATE;
+    self->app_shields--;
+    task_unshield(self);
+    if (!must_end(self)) return CSGI_OK;
+    return self->is_cancelled && self->shields == 0 ? self->cancel_reason : CSGI_ETIMEDOUT;
+}
+
+void task_unshield_from_app(task *self)
+{
+    while (self->app_shields)
+        task_unshield_for_app(self);
 }
 
 void task_set_error(task *self, csgi_str detail)

@@ -84,6 +84,30 @@ bool task_is_cancelled(const task *self);
 void task_shield(task *self);
 void task_unshield(task *self);
 
+/* The same for the app, which cannot take away the server's: CSGI_ESTATE, there is none of its own.
+ * The second returns what the next wait will, CSGI_ECANCELED or CSGI_ETIMEDOUT, or 0. */
+void task_shield_for_app(task *self);
+csgi_status task_unshield_for_app(task *self);
+/* Takes away what the app has left. */
+void task_unshield_from_app(task *self);
+
+/* ---- deadlines of one task (deadline.c) ---- */
+
+typedef struct task_deadline task_deadline;
+
+/* From after so many milliseconds on every wait of the task returns CSGI_ETIMEDOUT, until the
+ * deadline is left; the nearest of several counts. Cancellation outranks it; a shield that is put
+ * up inside it keeps it back. out may be NULL. CSGI_ENOMEM. [loop] or task */
+csgi_status task_enter_deadline(task *self, uint64_t delay_ms, task_deadline **out);
+/* Ends it, with those that were entered after it. CSGI_ETIMEDOUT: it had passed. */
+csgi_status task_leave_deadline(task *self, task_deadline *left);
+/* Ends all that it has entered. */
+void task_leave_deadlines(task *self);
+/* Has the task entered it, and not left? It may be any address. */
+bool task_has_deadline(const task *self, const task_deadline *wanted);
+/* When the nearest passes that no shield keeps back, on loop_now_ms; UINT64_MAX: there is none. */
+uint64_t task_due_ms(const task *self);
+
 /* The text behind csgi_host.last_error: copied; dropped silently when there is no memory. */
 void task_set_error(task *self, csgi_str detail);
 csgi_str task_error(const task *self);

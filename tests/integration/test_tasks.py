@@ -156,6 +156,11 @@ def test_a_disconnect_cancels_a_group_with_who_waits_for_it(server):
     server.wait_for_log("group wait was cancelled with 3", since=since)
 
 
+def test_a_deadline_ends_a_wait_but_not_behind_a_shield(server):
+    assert server.get("/deadline?ms=20").text == "-10 -10, 0 -10"
+    assert server.get("/deadline?ms=60000").text == "0 0, 0 0"
+
+
 def raise_descriptor_limit(wanted):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:

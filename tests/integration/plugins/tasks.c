@@ -434,6 +434,27 @@ ENDPOINT(grouped)
     return plug_reply(self->send, 200, plug_str(text));
 }
 
+/* GET /deadline?ms=N: sleeps for 200 ms under a deadline of N; then again, shielded, and tells what
+ * each returned. */
+ENDPOINT(deadline)
+{
+    csgi_deadline *deadline;
+    char text[64];
+    int slept[2], left[2];
+
+    for (int i = 0; i < 2; i++) {
+        csgi_status status =
+            self->tasks->deadline_enter(self->host, plug_number(self->scope, "ms", 5), &deadline);
+        if (status != CSGI_OK) return status;
+        if (i) self->tasks->shield_enter(self->host);
+        slept[i] = self->tasks->sleep_ms(self->host, 200);
+        if (i) self->tasks->shield_leave(self->host);
+        left[i] = self->tasks->deadline_leave(self->host, deadline);
+    }
+    snprintf(text, sizeof(text), "%d %d, %d %d", slept[0], left[0], slept[1], left[1]);
+    return plug_reply(self->send, 200, plug_str(text));
+}
+
 #define GET(name, path, function)                                                     \
     {                                                                                 \
         CSGI_STR(name), CSGI_STR(path), CSGI_STR("GET"), CSGI_HTTP, 0, function, NULL \
@@ -465,6 +486,7 @@ static const csgi_endpoint endpoints[] = {
     GET("arena", "/arena", arena),
     GET("errors", "/errors", errors),
     GET("sockets", "/sockets", sockets),
+    GET("deadline", "/deadline", deadline),
     GET("group", "/group", grouped),
 };
 

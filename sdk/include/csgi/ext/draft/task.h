@@ -10,7 +10,8 @@
 
 typedef struct csgi_task csgi_task; /* opaque, the server's */
 
-typedef struct csgi_group csgi_group; /* opaque, the server's */
+typedef struct csgi_group csgi_group;       /* likewise */
+typedef struct csgi_deadline csgi_deadline; /* likewise */
 
 typedef csgi_status (*csgi_task_fn)(void *arg);
 
@@ -64,6 +65,30 @@ typedef struct csgi_task_extension {
 
     /* Cancels all of its tasks; group_wait is still to be called. [task] [loop] */
     void (*group_cancel)(csgi_group *group);
+
+    /* ---- deadlines and shields of the running task ---- */
+
+    /* Gives what the calling task does next so many milliseconds:
+     *     tasks->deadline_enter(host, 500, &deadline);
+     *     status = client->fetch(...);
+     *     is_late = tasks->deadline_leave(host, deadline) == CSGI_ETIMEDOUT;
+     * When they have passed, all that suspends returns CSGI_ETIMEDOUT until the deadline is left.
+     * They nest, the nearest counts, and csgi_host.deadline_ns tells it; a route's timeout is the
+     * outermost. Tasks that are spawned meanwhile have the same deadline. CSGI_ENOMEM [task] */
+    csgi_status (*deadline_enter)(const csgi_host *host, uint64_t ms, csgi_deadline **deadline);
+
+    /* Ends the deadline, and those that were entered after it. CSGI_ETIMEDOUT: it had passed; the
+     * task may wait again. CSGI_ESTATE: the calling task has no such deadline. [task] */
+    csgi_status (*deadline_leave)(const csgi_host *host, csgi_deadline *deadline);
+
+    /* From now on cancellation of the calling task, and deadlines that it has entered, are kept
+     * back: for what must not be left half done. They nest; what is still up when the app returns
+     * is taken away. The server's stop waits for its time limit, not for ever. [task] */
+    csgi_status (*shield_enter)(const csgi_host *host);
+
+    /* Takes the last shield away. CSGI_ECANCELED, CSGI_ETIMEDOUT: that was kept back, and whatever
+     * suspends will return it. CSGI_ESTATE: there is no shield. [task] */
+    csgi_status (*shield_leave)(const csgi_host *host);
 } csgi_task_extension;
 
 #endif
