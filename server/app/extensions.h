@@ -6,6 +6,7 @@
 #include <csgi/ext/draft/client.h>
 #include <csgi/ext/draft/notice.h>
 #include <csgi/ext/draft/task.h>
+#include <csgi/ext/draft/wait.h>
 
 #include "base/buffer.h"
 #include "app/app_set.h"
@@ -13,6 +14,7 @@
 extern const csgi_task_extension ext_task;
 extern const csgi_client_extension ext_client;
 extern const csgi_notice_extension ext_notice;
+extern const csgi_wait_extension ext_wait;
 
 /* An in-process call may lead to further ones, this deep. */
 #define APP_CALL_MAX_DEPTH 16u

@@ -15,6 +15,7 @@ static const void *on_extension(const csgi_host *host, const char *id)
     if (strcmp(id, CSGI_TASK_EXTENSION) == 0) return &ext_task;
     if (strcmp(id, CSGI_CLIENT_EXTENSION) == 0) return &ext_client;
     if (strcmp(id, CSGI_NOTICE_EXTENSION) == 0) return &ext_notice;
+    if (strcmp(id, CSGI_WAIT_EXTENSION) == 0) return &ext_wait;
     return NULL;
 }
 

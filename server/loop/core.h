@@ -66,6 +66,18 @@ typedef struct scheduler {
     stack_pool stacks;
 } scheduler;
 
+typedef struct readiness_place readiness_place;
+
+/* Who waits for descriptors; all zero until the first does. */
+typedef struct readiness {
+    bool is_open;
+    int set; /* an epoll set in libuv's */
+    uv_poll_t poll;
+    readiness_place *places; /* by descriptor number */
+    size_t place_count;
+    int waiters;
+} readiness;
+
 typedef struct loop_work loop_work;
 
 struct loop {
@@ -86,6 +98,7 @@ struct loop {
     scheduler tasks;
     stall stall;
     crash_stack crash_stack;
+    readiness readiness;
 };
 
 /* Keeps the loop from blocking in its next poll, and from ending. */
@@ -95,6 +108,9 @@ void timers_init(loop *self);
 /* Calls what is due. */
 void timers_run(loop *self);
 bool timers_are_due(const loop *self);
+
+/* Begins to close what readiness_wait has made. Nobody waits (CHECKed). */
+void readiness_close(loop *self);
 
 /* Makes the scheduler, without tasks; fails as stack_pool_init does. */
 csgi_status tasks_init(loop *self, const loop_options *options);

@@ -125,6 +125,7 @@ static void close_handles(loop *self)
         uv_close(handles[i], on_own_close);
     }
     loop_close_signals(self);
+    readiness_close(self);
     while (self->open_handles > 0)
         uv_run(&self->uv, UV_RUN_NOWAIT);
 }

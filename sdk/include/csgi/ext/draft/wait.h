@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ * Draft extension "csgi.draft.wait/1": waiting for whatever has a file descriptor, so that a
+ * library which can work without blocking (libpq, hiredis, libcurl's multi interface) serves a
+ * handler that waits in a straight line. A draft may change with any server. */
+#ifndef CSGI_EXT_DRAFT_WAIT_H
+#define CSGI_EXT_DRAFT_WAIT_H
+
+#include <csgi/host.h>
+
+#define CSGI_WAIT_EXTENSION "csgi.draft.wait/1"
+
+/* What to wait for, and what has come; together: whichever comes first. */
+#define CSGI_READABLE 1u
+#define CSGI_WRITABLE 2u
+
+/* A timeout that never passes. */
+#define CSGI_NO_TIMEOUT UINT64_MAX
+
+typedef struct csgi_wait_extension {
+    uint32_t size, reserved;
+
+    /* Suspends the calling task until the descriptor is readable or writable, as asked, and stores
+     * in *ready (may be NULL) which of them it is. An error or a hang-up counts as what was asked
+     * for: the next read or write says what it is. The descriptor stays the caller's, and should be
+     * non-blocking. With a timeout of 0 it looks, and others have a turn meanwhile. One task may
+     * wait for reading and another for writing.
+     *
+     *     while ((n = read(fd, bytes, size)) < 0 && errno == EAGAIN) {
+     *         status = wait->fd(host, fd, CSGI_READABLE, 5000, NULL);
+     *         if (status != CSGI_OK) return status;
+     *     }
+     *
+     * A descriptor is not to be closed while a task waits for it. Nothing breaks when it is: that
+     * wait lasts for its timeout, or ends with CSGI_ESTATE when a task waits for something else
+     * that got the same number.
+     *
+     * CSGI_ETIMEDOUT: that many milliseconds have passed, or the call's deadline has.
+     * CSGI_ECANCELED. CSGI_EBUSY: another task waits for the same. CSGI_EINVAL: the descriptor is
+     * not open, or a regular file or directory, which has no readiness; or what to wait for is
+     * neither. CSGI_ELIMIT: no more descriptors may be watched. CSGI_ENOMEM. CSGI_ESTATE: outside
+     * of a task. last_error says which and why. [task] [suspends] */
+    csgi_status (*fd)(const csgi_host *host, int32_t fd, uint32_t wanted, uint64_t timeout_ms,
+                      uint32_t *ready);
+} csgi_wait_extension;
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * The extension csgi.draft.wait/1: waiting for descriptors. */
+#include "app/extensions.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <fcntl.h>
+
+#include "app/instance.h"
+#include "base/str.h"
+#include "loop/readiness.h"
+
+_Static_assert(CSGI_READABLE == READINESS_READ && CSGI_WRITABLE == READINESS_WRITE,
+               "the loop takes them as they are");
+
+/* Why it was refused, to follow the descriptor's number; NULL: it was not. */
+static const char *fd_problem(csgi_status status, int fd, uint32_t wanted)
+{
+    switch (status) {
+    case CSGI_EINVAL:
+        if (wanted == 0 || (wanted & ~(CSGI_READABLE | CSGI_WRITABLE)))
+            return "wanted is neither CSGI_READABLE nor CSGI_WRITABLE nor both";
+        if (fcntl(fd, F_GETFD) < 0) return "it is not open";
+        return "it is nothing that can be waited for (a file or a directory, perhaps)";
+    case CSGI_EBUSY:
+        return "another task waits for the same of it";
+    case CSGI_ESTATE:
+        return "it was closed while this task waited, and its number is another's now";
+    case CSGI_ELIMIT:
+        return "the system allows no more descriptors to be watched (ulimit -n, or "
+               "fs.epoll.max_user_watches)";
+    default:
+        return NULL;
+    }
+}
+
+static csgi_status on_fd(const csgi_host *host, int32_t fd, uint32_t wanted, uint64_t timeout_ms,
+                         uint32_t *ready)
+{
+    const instance *self = host->server;
+    task *current = task_current(self->set->loop);
+    csgi_status status;
+    const char *problem;
+    unsigned found = 0;
+    char line[160];
+
+    if (!current) return CSGI_ESTATE;
+    status = readiness_wait(self->set->loop, fd, wanted, timeout_ms, &found);
+    if (ready) *ready = found;
+    problem = fd_problem(status, fd, wanted);
+    if (!problem) return status;
+    snprintf(line, sizeof line, "waiting for descriptor %" PRId32 ": %s", fd, problem);
+    task_set_error(current, str_from(line));
+    return status;
+}
+
+const csgi_wait_extension ext_wait = {
+    .size = sizeof(csgi_wait_extension),
+    .fd = on_fd,
+};

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT
+ * Endpoints that wait by the extension csgi.draft.wait/1, as a plugin's author would write them: a
+ * line sent to a socket and one read from it, with a library's non-blocking calls in between. */
+#include <arpa/inet.h>
+#include <csgi/ext/draft/wait.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "plug.h"
+
+static const csgi_wait_extension *waiting(const csgi_host *host)
+{
+    return host->extension(host, CSGI_WAIT_EXTENSION);
+}
+
+static csgi_status fail_errno(const csgi_host *host, const char *what)
+{
+    char text[128];
+
+    snprintf(text, sizeof text, "%s: %s", what, strerror(errno));
+    return host->fail(host, CSGI_EFAIL, plug_str(text));
+}
+
+static csgi_status connect_to(const csgi_host *host, int fd, uint64_t port)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    socklen_t len = sizeof(int);
+    csgi_status status;
+    int error = 0;
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (connect(fd, (const struct sockaddr *)&to, sizeof to) == 0) return CSGI_OK;
+    if (errno != EINPROGRESS) return fail_errno(host, "connect");
+    status = waiting(host)->fd(host, fd, CSGI_WRITABLE, 5000, NULL);
+    if (status != CSGI_OK) return status;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    errno = error;
+    return error ? fail_errno(host, "connect") : CSGI_OK;
+}
+
+static csgi_status read_some(const csgi_host *host, int fd, uint64_t timeout_ms, char *bytes,
+                             size_t size, size_t *len)
+{
+    ssize_t got;
+
+    while ((got = read(fd, bytes, size)) < 0) {
+        csgi_status status;
+
+        if (errno != EAGAIN) return fail_errno(host, "read");
+        status = waiting(host)->fd(host, fd, CSGI_READABLE, timeout_ms, NULL);
+        if (status != CSGI_OK) return status;
+    }
+    *len = (size_t)got;
+    return CSGI_OK;
+}
+
+/* The socket is closed however the call ends. */
+static void close_socket(void *arg)
+{
+    close(*(int *)arg);
+}
+
+/* GET /ask?port=N&timeout=MS: says "hello" to a server of this machine; the reply is its answer. */
+static csgi_status ask(void *instance, const csgi_scope *scope, csgi_receive *receive,
+                       csgi_send *send)
+{
+    const csgi_host *host = instance;
+    uint64_t timeout_ms = plug_number(scope, "timeout", 5000);
+    int *fd = host->alloc(scope->arena, sizeof *fd, _Alignof(int));
+    char text[256], answer[32];
+    csgi_status status;
+    size_t len = 0;
+
+    (void)receive;
+    if (!fd) return CSGI_ENOMEM;
+    *fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (*fd < 0) return fail_errno(host, "socket");
+    if (host->defer(scope, close_socket, fd) != CSGI_OK) {
+        close(*fd);
+        return CSGI_ENOMEM;
+    }
+    status = connect_to(host, *fd, plug_number(scope, "port", 0));
+    if (status == CSGI_OK && write(*fd, "hello\n", 6) != 6) status = fail_errno(host, "write");
+    if (status == CSGI_OK) status = read_some(host, *fd, timeout_ms, text, sizeof text, &len);
+    if (status == CSGI_OK) return plug_reply(send, 200, (csgi_str){ text, len });
+
+    snprintf(answer, sizeof answer, "ask ended with %d", (int)status);
+    host->log(host, CSGI_LOG_INFO, plug_str(answer));
+    if (status == CSGI_ECANCELED) return status;
+    return plug_reply(send, 502, plug_str(answer));
+}
+
+/* GET /wrong?fd=N&wanted=N: what is said of a descriptor that cannot be waited for. */
+static csgi_status wrong(void *instance, const csgi_scope *scope, csgi_receive *receive,
+                         csgi_send *send)
+{
+    const csgi_host *host = instance;
+    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    uint64_t fd = plug_number(scope, "fd", (uint64_t)file);
+    uint32_t ready = 7;
+    csgi_str detail;
+    csgi_status status =
+        waiting(host)->fd(host, (int32_t)fd, (uint32_t)plug_number(scope, "wanted", CSGI_READABLE),
+                          100, &ready);
+    char text[256];
+
+    (void)receive;
+    close(file);
+    host->last_error(host, &detail);
+    snprintf(text, sizeof text, "%d %u %.*s", (int)status, ready, (int)detail.len, detail.ptr);
+    return plug_reply(send, 200, plug_str(text));
+}
+
+static csgi_status hello(void *instance, const csgi_scope *scope, csgi_receive *receive,
+                         csgi_send *send)
+{
+    (void)instance;
+    (void)scope;
+    (void)receive;
+    return plug_reply(send, 200, plug_str("hello"));
+}
+
+#define PLUG(endpoint)                                                                      \
+    {                                                                                       \
+        .name = CSGI_STR(#endpoint), .path = CSGI_STR("/" #endpoint), .accepts = CSGI_HTTP, \
+        .call = endpoint                                                                    \
+    }
+static const csgi_endpoint endpoints[] = { PLUG(ask), PLUG(wrong), PLUG(hello) };
+
+static const csgi_plugin plugin = {
+    CSGI_PLUGIN_HEAD,          .endpoint_size = sizeof(csgi_endpoint),
+    .name = CSGI_STR("waits"), .version = CSGI_STR("1.0.0"),
+    .endpoints = endpoints,    .endpoint_count = sizeof endpoints / sizeof endpoints[0],
+};
+
+CSGI_PLUGIN(plugin);
