@@ -389,10 +389,9 @@ static bool is_used(const reading *self, csgi_str app)
 static void tell_warnings(const reading *self)
 {
     for (csgi_str rest = buffer_str(&self->warnings); rest.len;) {
-        csgi_str line = str_slice(rest, 0, str_find_char(rest, '\n'));
+        csgi_str line = str_take(&rest, '\n');
 
         log_warning("%.*s", STR_ARG(line));
-        rest = str_slice(rest, line.len + 1, SIZE_MAX);
     }
 }
 

@@ -136,11 +136,12 @@ static void read_request_line(memory_request *request, const char *text, buffer 
     query = str_find_char(target, '?');
     request->raw_path = str_slice(target, 0, query);
     request->query_string = str_slice(target, query + 1, SIZE_MAX);
-    if (!str_is_token(request->method) || !is_target(target))
-        buffer_printf(problem,
-                      "found \"%s\", expected 'METHOD /PATH?QUERY'; what is no letter, digit or "
-                      "punctuation is percent-encoded, as %%20\n",
-                      text);
+    if (str_is_token(request->method) && is_target(target)) return;
+    buffer_printf(problem, "found \"%s\", expected 'METHOD /PATH?QUERY' in one argument; %s\n",
+                  text,
+                  str_starts_with(target, STR("/"))
+                      ? "what is no letter, digit or punctuation is percent-encoded, as %20"
+                      : "the path begins with \"/\"");
 }
 
 /* The headers with those that a connection would have brought. */

@@ -12,12 +12,16 @@
 static int check_routes(const server_options *options, const plugin_choice *choice)
 {
     buffer report = { 0 };
+    bind_list binds;
+    bool is_right = check_options(options, &binds, &report);
     bool would_load;
 
+    if (!is_right) tell_report(&report, false);
     log_init(LOG_WARNING, LOG_PLAIN);
     would_load = probe_choice(options, choice, &report);
-    tell_report(&report, would_load);
-    return would_load ? EXIT_SERVED : EXIT_WOULD_NOT_LOAD;
+    if (is_right || !would_load) tell_report(&report, would_load);
+    buffer_fini(&report);
+    return is_right && would_load ? EXIT_SERVED : EXIT_WOULD_NOT_LOAD;
 }
 
 static int run(int argc, char **argv)
@@ -54,8 +58,7 @@ static int run(int argc, char **argv)
 const command check_command = {
     .name = "check",
     .summary = "say whether plugins, or a routes file, would load, and exactly why not",
-    .synopsis =
-        "[OPTION ...] FILE.so ...\n       capricorn check [OPTION ...] ROUTES.json [FILE.so ...]",
+    .synopsis = "[OPTION ...] FILE.so ...\n[OPTION ...] ROUTES.json [FILE.so ...]",
     .about = "Says of each file whether it would load, and exactly why not: looks at its bytes, "
              "then, in a child process, loads it, asks for its descriptor and makes an instance "
              "with the configuration beside it (NAME.json).\n"

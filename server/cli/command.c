@@ -11,6 +11,7 @@
 
 #include "base/str.h"
 #include "config/env_file.h"
+#include "session/access_log.h"
 #include "worker/worker.h"
 
 #define HELP_WIDTH 90u
@@ -58,9 +59,15 @@ static void print_text_wrapped(csgi_str text, buffer *out)
 static void print_help(const command *it)
 {
     buffer text = { 0 };
+    const char *before = "Usage:";
 
+    for (csgi_str rest = str_from(it->synopsis); rest.len; before = "      ") {
+        csgi_str line = str_take(&rest, '\n');
+
+        printf("%s capricorn %s %.*s\n", before, it->name, STR_ARG(line));
+    }
     print_text_wrapped(str_from(it->about), &text);
-    printf("Usage: capricorn %s %s\n\n%.*s", it->name, it->synopsis, STR_ARG(buffer_str(&text)));
+    printf("\n%.*s", STR_ARG(buffer_str(&text)));
     text.len = 0;
     if (it->uses && options_print_help(it->uses, &text) == CSGI_OK)
         printf("\nEvery option can be set in the environment too, by the name in brackets. A flag "
@@ -137,6 +144,30 @@ static csgi_status load_env_file(const server_options *options, buffer *problem)
     const char *path = options->env_file ? options->env_file : getenv("CAPRICORN_ENV_FILE");
 
     return path && *path ? env_file_load(path, problem) : CSGI_OK;
+}
+
+/* The atoms of the access log's lines are not the option table's to know. */
+static csgi_status check_access_log_format(const server_options *options, buffer *problem)
+{
+    char name[OPTION_NAME_MAX];
+    access_log *log = NULL;
+    csgi_status status = CSGI_OK;
+    buffer why = { 0 };
+
+    if (options->access_log_format) status = access_log_new(options->access_log_format, &log, &why);
+    access_log_free(log);
+    option_print_name("access-log-format", options_source(options, "access-log-format"), name,
+                      sizeof name);
+    if (status != CSGI_OK) buffer_printf(problem, "%s: %.*s\n", name, STR_ARG(buffer_str(&why)));
+    buffer_fini(&why);
+    return status;
+}
+
+bool check_options(const server_options *options, bind_list *binds, buffer *problem)
+{
+    bool is_right = check_access_log_format(options, problem) == CSGI_OK;
+
+    return (bind_list_choose(binds, options, problem) == CSGI_OK) && is_right;
 }
 
 bool read_options(const command *it, int argc, char **argv, server_options *options,

@@ -4,6 +4,7 @@
 #ifndef CAPRICORN_CLI_COMMAND_H
 #define CAPRICORN_CLI_COMMAND_H
 
+#include "config/bind.h"
 #include "config/options.h"
 #include "worker/plugins.h"
 
@@ -38,6 +39,9 @@ void tell_report(buffer *report, bool is_well);
  * answered, mistakes are told on standard error. */
 bool read_options(const command *it, int argc, char **argv, server_options *options,
                   int *file_count, int *exit_status);
+/* What no option says alone, for a start: where to listen, and the access log's format. False: the
+ * mistakes are in *problem, a line each. */
+bool check_options(const server_options *options, bind_list *binds, buffer *problem);
 /* The plugin files and the routes file that the arguments name: a NAME.json among the files, or
  * else --routes. The routes file is read into *routes, and options are set from it; after true
  * choice_end is owed. False: the mistakes have been told on standard error, and *exit_status is

@@ -78,51 +78,6 @@ void reference_print_kind(const option_entry *entry, buffer *out)
         buffer_printf(out, "%s%s", *word, !word[1] ? "" : word[2] ? ", " : " or ");
 }
 
-/* In the largest unit that it is a whole number of. */
-static void print_duration(uint64_t ms, buffer *out)
-{
-    if (ms == 0)
-        buffer_printf(out, "0");
-    else if (ms % 3600000 == 0)
-        buffer_printf(out, "%" PRIu64 "h", ms / 3600000);
-    else if (ms % 1000 == 0)
-        buffer_printf(out, "%" PRIu64 "s", ms / 1000);
-    else
-        buffer_printf(out, "%" PRIu64 "ms", ms);
-}
-
-static void print_size(uint64_t bytes, buffer *out)
-{
-    if (bytes && bytes % (1 << 20) == 0)
-        buffer_printf(out, "%" PRIu64 "MiB", bytes >> 20);
-    else if (bytes && bytes % (1 << 10) == 0)
-        buffer_printf(out, "%" PRIu64 "KiB", bytes >> 10);
-    else
-        buffer_printf(out, "%" PRIu64, bytes);
-}
-
-static void print_value(const option_entry *entry, uint64_t value, buffer *out)
-{
-    if (entry->kind == OPTION_DURATION)
-        print_duration(value, out);
-    else if (entry->kind == OPTION_SIZE)
-        print_size(value, out);
-    else
-        buffer_printf(out, "%" PRIu64, value);
-}
-
-void reference_print_bounds(const option_entry *entry, buffer *out)
-{
-    if (entry->max == 0) return;
-    print_value(entry, entry->min, out);
-    if (entry->max == INT64_MAX) {
-        buffer_printf(out, " or more");
-        return;
-    }
-    buffer_printf(out, " to ");
-    print_value(entry, entry->max, out);
-}
-
 /* ---- docs/options.md ---- */
 
 /* Is the word a name of the command line, or would Markdown take a part of it for its own? */
@@ -217,7 +172,7 @@ static void print_option(const option_entry *entry, buffer *out)
     reference_print_kind(entry, out);
     before = out->len;
     buffer_printf(out, ", ");
-    reference_print_bounds(entry, out);
+    option_print_bounds(entry, out);
     if (out->len == before + 2) out->len = before;
     buffer_printf(out, "; ");
     print_default(entry, out);

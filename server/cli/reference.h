@@ -11,8 +11,6 @@ csgi_status reference_print_options(buffer *out);
 /* docs/man/capricorn.1, in man's macros. CSGI_ENOMEM. */
 csgi_status reference_print_man(buffer *out);
 
-/* "0 to 65535", "1 ms to 8760 h", or nothing: what bounds the option's value. */
-void reference_print_bounds(const option_entry *entry, buffer *out);
 /* "size", "switch", "text or json": what the option's value is, in a few words. */
 void reference_print_kind(const option_entry *entry, buffer *out);
 

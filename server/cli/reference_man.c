@@ -138,7 +138,7 @@ static void print_option(const option_entry *entry, buffer *out)
     buffer_printf(out, "[");
     reference_print_kind(entry, out);
     if (entry->max) buffer_printf(out, ", ");
-    reference_print_bounds(entry, out);
+    option_print_bounds(entry, out);
     buffer_printf(out, ";\ndefault ");
     print_phrase(*entry->fallback ? entry->fallback : entry->unset ? entry->unset : "none", out);
     buffer_printf(out, ";\n\\fB%s\\fR]\n", variable);

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "session/access_log.h"
 #include "worker/probe.h"
 #include "worker/worker.h"
 
@@ -39,19 +38,6 @@ static void warn_of_strangers(void)
     buffer_fini(&lines);
 }
 
-/* The atoms of the access log's lines are not the option table's to know. */
-static csgi_status check_access_log_format(const server_options *options, buffer *problem)
-{
-    access_log *log = NULL;
-    csgi_status status = CSGI_OK;
-
-    if (options->access_log_format)
-        status = access_log_new(options->access_log_format, &log, problem);
-    access_log_free(log);
-    if (status == CSGI_EINVAL) buffer_printf(problem, "\n");
-    return status;
-}
-
 /* Serves nothing. Where a plugin would crash, a child does. */
 static int check_only(const server_options *options, const plugin_choice *choice)
 {
@@ -75,8 +61,7 @@ static int run(int argc, char **argv)
     if (!read_options(&run_command, argc, argv, &options, &file_count, &exit_status) ||
         !choice_read(&choice, &run_command, &options, argv, file_count, &routes, &exit_status))
         return exit_status;
-    if (check_access_log_format(&options, &problem) != CSGI_OK ||
-        bind_list_choose(&binds, &options, &problem) != CSGI_OK) {
+    if (!check_options(&options, &binds, &problem)) {
         tell_mistakes(&run_command, &problem);
         choice_end(&choice);
         return EXIT_USAGE;

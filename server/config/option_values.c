@@ -186,12 +186,8 @@ static csgi_status set_number(uint64_t *field, const option_entry *entry, const 
         return CSGI_EINVAL;
     }
     if (is_bounded(entry->kind) && (number < entry->min || number > entry->max)) {
-        const char *unit = entry->kind == OPTION_DURATION ? " ms"
-                           : entry->kind == OPTION_SIZE   ? " bytes"
-                                                          : "";
-
-        buffer_printf(problem, "found \"%s\", expected %llu to %llu%s", text,
-                      (unsigned long long)entry->min, (unsigned long long)entry->max, unit);
+        buffer_printf(problem, "found \"%s\", expected ", text);
+        option_print_bounds(entry, problem);
         return CSGI_EINVAL;
     }
     *field = number;

@@ -294,15 +294,26 @@ void option_print_key(const option_entry *entry, char *out, size_t size)
     }
 }
 
-const option_entry *options_find_key(csgi_str key)
+static const option_entry *find_key(csgi_str key, bool is_late)
 {
     for (size_t i = 0; i < option_count; i++) {
+        const option_entry *entry = &option_table[i];
         char own[OPTION_NAME_MAX];
 
-        option_print_key(&option_table[i], own, sizeof own);
-        if (!option_table[i].is_not_in_file && str_eq(key, str_from(own))) return &option_table[i];
+        option_print_key(entry, own, sizeof own);
+        if (entry->is_not_in_file == is_late && str_eq(key, str_from(own))) return entry;
     }
     return NULL;
+}
+
+const option_entry *options_find_key(csgi_str key)
+{
+    return find_key(key, false);
+}
+
+const option_entry *options_find_late_key(csgi_str key)
+{
+    return find_key(key, true);
 }
 
 const option_entry *options_suggest_key(csgi_str key)

@@ -134,6 +134,8 @@ csgi_status options_read_arguments(server_options *self, option_use command, int
 
 /* The option whose key in the routes file this is ("limit_body"), or NULL. */
 const option_entry *options_find_key(csgi_str key);
+/* The same among those that cannot stand there. */
+const option_entry *options_find_late_key(csgi_str key);
 /* The one that may have been meant, or NULL. */
 const option_entry *options_suggest_key(csgi_str key);
 void option_print_key(const option_entry *entry, char *out, size_t size);
@@ -153,6 +155,8 @@ const char *option_expects(option_kind kind);
 option_source options_source(const server_options *self, const char *name);
 /* "--log-level", "CAPRICORN_LOG_LEVEL" or "\"log_level\" in the routes file", for messages. */
 void option_print_name(const char *name, option_source source, char *out, size_t size);
+/* "0 to 65535", "1ms to 8760h", or nothing where there are no bounds. */
+void option_print_bounds(const option_entry *entry, buffer *out);
 /* The help text of the command's options. */
 csgi_status options_print_help(option_use command, buffer *out);
 

@@ -58,9 +58,17 @@ static void read_option(routes_reader *self, const option_entry *entry, const js
 static void complain_unknown(routes_reader *self, const json_value *member,
                              const option_entry *nearest)
 {
+    const option_entry *late = options_find_late_key(member->key);
     char key[OPTION_NAME_MAX];
 
-    if (nearest) {
+    if (late) {
+        option_print_name(late->name, OPTION_FROM_ENVIRONMENT, key, sizeof key);
+        routes_complain(self, member->key_at,
+                        "\"%.*s\": found in a routes file, where it is too late for it; say --%s "
+                        "or "
+                        "%s",
+                        STR_ARG(json_shorten(member->key)), late->name, key);
+    } else if (nearest) {
         option_print_key(nearest, key, sizeof key);
         routes_complain(self, member->key_at,
                         "\"%.*s\": there is no such option (did you mean \"%s\"?)",

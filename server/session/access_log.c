@@ -366,8 +366,7 @@ static csgi_status report_unknown(csgi_str name, size_t column, buffer *problem)
     for (size_t i = 0; i < COUNT_OF(atoms); i++)
         known[i] = atoms[i].name;
     nearest = suggest_nearest(name, known, COUNT_OF(atoms));
-    buffer_printf(problem, "--access-log-format: column %zu: there is no \"%%(%.*s)s\"", column,
-                  STR_ARG(name));
+    buffer_printf(problem, "column %zu: there is no \"%%(%.*s)s\"", column, STR_ARG(name));
     if (name.len > 1 && nearest.len)
         buffer_printf(problem, " (did you mean \"%%(%.*s)s\"?)", STR_ARG(nearest));
     buffer_printf(problem, "; there are");
@@ -424,7 +423,7 @@ static csgi_status read_format(access_log *self, csgi_str all, buffer *problem)
             rest = str_slice(rest, end + 2, SIZE_MAX);
         } else {
             buffer_printf(problem,
-                          "--access-log-format: column %zu: expected \"%%(NAME)s\", or \"%%%%\" "
+                          "column %zu: expected \"%%(NAME)s\", or \"%%%%\" "
                           "for a percent sign",
                           column);
             return CSGI_EINVAL;

@@ -24,8 +24,9 @@ typedef struct loading {
     const plugin_choice *choice;
     const routes_file *routes;
     buffer *problem;
-    char **folder; /* the files of the plugin directory; NULL: it has not been looked at */
+    char **folder; /* the files of the plugin directory, once it has been looked at */
     size_t folder_count;
+    bool is_folder_listed, is_folder_lost;
     buffer loaded; /* loaded_file each */
     bool has_mistakes, is_out_of_memory;
 } loading;
@@ -69,11 +70,13 @@ static void list_folder(loading *self)
     buffer why = { 0 };
     csgi_status status;
 
-    if (self->folder) return;
+    if (self->is_folder_listed) return;
+    self->is_folder_listed = true;
     status =
         plugin_directory_list(self->options->plugin_dir, &self->folder, &self->folder_count, &why);
     /* That it cannot be read is said when something is not found in it. */
     if (status == CSGI_ENOMEM) self->is_out_of_memory = true;
+    self->is_folder_lost = status == CSGI_EFAIL;
     buffer_fini(&why);
 }
 
@@ -100,7 +103,7 @@ static void complain_missing(loading *self, file_position at, csgi_str name)
                  STR_ARG(name), self->options->plugin_dir, STR_ARG(nearest));
     else
         complain(self, at, "plugin \"%.*s\" not found in %s%s", STR_ARG(name),
-                 self->options->plugin_dir, self->folder ? "" : ", which cannot be read");
+                 self->options->plugin_dir, self->is_folder_lost ? ", which cannot be read" : "");
 }
 
 /* The file of a plugin's name, or of the path that stands in its place; NULL: there is none, and
@@ -200,6 +203,10 @@ static void add_defaults(loading *self)
         add_default(self, self->choice->files[i]);
     if (self->choice->file_count) return;
     list_folder(self);
+    if (self->is_folder_lost)
+        complain(self, (file_position){ 1, 1 },
+                 "\"default_routes\": the plugin directory %s cannot be read",
+                 self->options->plugin_dir);
     for (size_t i = 0; i < self->folder_count; i++)
         add_default(self, self->folder[i]);
 }

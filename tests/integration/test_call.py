@@ -111,7 +111,7 @@ def test_a_plugin_that_does_not_load_is_a_failure(tmp_path):
 @pytest.mark.parametrize("arguments, why", [
     ((), "the request is missing"),
     (("GET nowhere",), "METHOD /PATH"), (("G(T /x",), "METHOD /PATH"),
-    (("GET /a b",), "%20"), (("/ä",), "percent-encoded"), (("/x#y",), "METHOD /PATH"),
+    (("GET /a b",), "%20"), (("GET", "/x"), "in one argument"), (("/ä",), "percent-encoded"), (("/x#y",), "METHOD /PATH"),
     (("/", "-H", "no colon"), "-H"), (("/", "-H", "a b: c"), "-H"), (("/", "-H"), "missing"),
     (("/", "-H", "Connection: close"), "there is none"),
     (("/", "-d", "@/nowhere/at/all"), "/nowhere/at/all"), (("/", "-x"), "-x"),

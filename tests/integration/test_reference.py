@@ -78,3 +78,13 @@ def test_every_help_fits_a_hundred_columns():
         text = run(BINARY, command, "--help").stdout
         assert text.startswith(f"Usage: capricorn {command}")
         assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_each_form_of_a_command_stands_once_in_synopsis_and_help():
+    forms = {"FILE.so ...", "ROUTES.json [FILE.so ...]"}
+    synopsis = page().split("\nSYNOPSIS\n")[1].split("\nDESCRIPTION\n")[0]
+    usage = run(BINARY, "check", "--help").stdout.split("\n\n")[0].removeprefix("Usage:")
+    for text in (synopsis, usage):
+        lines = [line.strip() for line in text.splitlines()]
+        own = [line for line in lines if line.startswith("capricorn check")]
+        assert sorted(own) == sorted(f"capricorn check [OPTION ...] {form}" for form in forms)

@@ -14,6 +14,7 @@ WRONG = ROOT / "tests" / "integration" / "routes_wrong"
 COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*")|/\*.*?\*/|//[^\n]*', re.DOTALL)
 # Mistakes that are not in the shape of the JSON.
 BEYOND_A_SCHEMA = {
+    "default-routes-of-no-directory", "listening-twice",
     "app-twice", "key-twice", "key-twice-in-a-config", "method-misspelt", "nested-too-deep",
     "path-with-a-name-twice", "path-with-an-unknown-converter", "mount-with-the-rest",
     "half-a-surrogate", "timeout-over-a-year",

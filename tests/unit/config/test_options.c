@@ -405,6 +405,10 @@ static void a_wrong_text_in_the_routes_file_is_told_even_when_a_flag_beats_it(vo
     assert_int_equal(options.port, 99);
     assert_int_equal(set_from_file("limit_headers", "0"), CSGI_EINVAL);
     assert_problem("found \"0\", expected 1 to 10000");
+    assert_int_equal(set_from_file("timeout_keep_alive", "0"), CSGI_EINVAL);
+    assert_problem("found \"0\", expected 1ms to 8760h");
+    assert_int_equal(set_from_file("stack_size", "65MiB"), CSGI_EINVAL);
+    assert_problem("found \"65MiB\", expected 64KiB to 64MiB");
     assert_int_equal(options.limit_headers, 100);
     assert_int_equal(options_source(&options, "limit-headers"), OPTION_BY_DEFAULT);
     assert_int_equal(set_from_file("uds", ""), CSGI_EINVAL);

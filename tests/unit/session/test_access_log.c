@@ -132,18 +132,17 @@ static void assert_refused(const char *format, const char *expected)
 static void mistakes_in_a_format_are_told_with_their_column(void **state)
 {
     (void)state;
-    assert_refused("%(h)s %(x)s",
-                   "--access-log-format: column 7: there is no \"%(x)s\"; there are h");
-    assert_refused("%(client)s", "--access-log-format: column 1: there is no \"%(client)s\"");
-    assert_refused("%(endpont)s", "--access-log-format: column 1: there is no \"%(endpont)s\" "
+    assert_refused("%(h)s %(x)s", "column 7: there is no \"%(x)s\"; there are h");
+    assert_refused("%(client)s", "column 1: there is no \"%(client)s\"");
+    assert_refused("%(endpont)s", "column 1: there is no \"%(endpont)s\" "
                                   "(did you mean \"%(endpoint)s\"?)");
-    assert_refused("a%", "--access-log-format: column 2: expected");
-    assert_refused("%h", "--access-log-format: column 1: expected");
-    assert_refused("%(h)", "--access-log-format: column 1: expected");
-    assert_refused("%(h", "--access-log-format: column 1: expected");
-    assert_refused("%({a b}i)s", "--access-log-format: column 1: there is no");
-    assert_refused("%({}i)s", "--access-log-format: column 1: there is no");
-    assert_refused("%({a}o)s", "--access-log-format: column 1: there is no");
+    assert_refused("a%", "column 2: expected");
+    assert_refused("%h", "column 1: expected");
+    assert_refused("%(h)", "column 1: expected");
+    assert_refused("%(h", "column 1: expected");
+    assert_refused("%({a b}i)s", "column 1: there is no");
+    assert_refused("%({}i)s", "column 1: there is no");
+    assert_refused("%({a}o)s", "column 1: there is no");
 }
 
 static void a_json_line_is_one_object(void **state)
