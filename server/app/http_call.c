@@ -75,9 +75,12 @@ static void set_deadline(http_call *self)
     }
 }
 
+/* What was deferred has a time of its own, and may ask others within it. */
 static void forget_deadline(http_call *self)
 {
-    if (self->base.deadline_ms < UINT64_MAX) timer_stop(self->base.set->loop, &self->limit);
+    if (self->base.deadline_ms == UINT64_MAX) return;
+    timer_stop(self->base.set->loop, &self->limit);
+    self->base.deadline_ms = UINT64_MAX;
 }
 
 static csgi_status http_call_run(void *arg)

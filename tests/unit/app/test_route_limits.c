@@ -12,6 +12,7 @@ static csgi_status first, second; /* what the waits of the endpoint returned */
 static csgi_status of_child, of_fetch;
 static uint64_t deadline_ns;
 static int runs, waits_after;
+static const csgi_host *deferring;
 
 static const csgi_task_extension *task_of(const csgi_host *host)
 {
@@ -124,6 +125,38 @@ static csgi_status fetch_long(void *self, const csgi_scope *scope, csgi_receive 
     return of_fetch;
 }
 
+static csgi_status nap(void *self, const csgi_scope *scope, csgi_receive *receive, csgi_send *send)
+{
+    const csgi_host *host = self;
+
+    (void)scope;
+    (void)receive;
+    task_of(host)->sleep_ms(host, 5);
+    return reply(send, 200, "rested");
+}
+
+/* Has to do with others still, as who writes down what was done. */
+static void fetch_late(void *arg)
+{
+    const csgi_scope *scope = arg;
+    const csgi_client_extension *outbound = deferring->extension(deferring, CSGI_CLIENT_EXTENSION);
+    const csgi_client_request request = { .size = sizeof request, .url = CSGI_STR("app:slow/nap") };
+    const csgi_client_response *response;
+
+    of_fetch = outbound->fetch(deferring, scope->arena, &request, &response);
+    if (of_fetch == CSGI_OK) assert_int_equal(response->status, 200);
+    deadline_ns = deferring->deadline_ns(scope);
+}
+
+static csgi_status defer_a_fetch(void *self, const csgi_scope *scope, csgi_receive *receive,
+                                 csgi_send *send)
+{
+    deferring = self;
+    if (deferring->defer(scope, fetch_late, (void *)(uintptr_t)scope) != CSGI_OK)
+        return CSGI_ENOMEM;
+    return sleep_long(self, scope, receive, send);
+}
+
 static csgi_status tell_deadline(void *self, const csgi_scope *scope, csgi_receive *receive,
                                  csgi_send *send)
 {
@@ -149,6 +182,8 @@ static const csgi_endpoint endpoints[] = {
     ENDPOINT("receive", "", receive_long),
     ENDPOINT("fetch", "", fetch_long),
     ENDPOINT("deadline", "/told", tell_deadline),
+    ENDPOINT("nap", "/nap", nap),
+    ENDPOINT("defer", "", defer_a_fetch),
 };
 
 static void open_route(fixture *self, hand_made *made, const char *use)
@@ -292,6 +327,22 @@ static void a_fetch_ends_at_the_deadline_and_so_does_what_it_asked(void **state)
     fixture_close(&f);
 }
 
+static void what_was_deferred_has_its_own_time(void **state)
+{
+    fixture f;
+    hand_made made;
+
+    (void)state;
+    open_route(&f, &made, "slow:defer");
+    file_serve(&f, &made);
+    of_fetch = CSGI_EFAIL;
+    assert_int_equal(get(&f, "/it").status, 504);
+    fixture_close(&f);
+    assert_int_equal(first, CSGI_ETIMEDOUT);
+    assert_int_equal(of_fetch, CSGI_OK);
+    assert_true(deadline_ns == UINT64_MAX);
+}
+
 static void without_a_timeout_there_is_no_deadline(void **state)
 {
     fixture f;
@@ -356,6 +407,7 @@ int main(void)
         cmocka_unit_test(further_tasks_of_the_call_end_as_well),
         cmocka_unit_test(receive_says_that_the_request_is_over),
         cmocka_unit_test(a_fetch_ends_at_the_deadline_and_so_does_what_it_asked),
+        cmocka_unit_test(what_was_deferred_has_its_own_time),
         cmocka_unit_test(without_a_timeout_there_is_no_deadline),
         cmocka_unit_test(a_body_over_the_routes_limit_is_413_and_reaches_nobody),
     };
