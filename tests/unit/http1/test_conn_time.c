@@ -33,6 +33,7 @@ static uint64_t body_received;
 /* What the client does each millisecond. */
 static size_t says, hears, said;
 static timer again;
+static bool holds_on;      /* it does not close its half when the server has closed its own */
 static uint64_t closed_ms; /* after its first word */
 
 /* ---- the application ---- */
@@ -119,6 +120,7 @@ static int begin_with(http1_options with)
     words.len = heard.len = seen.len = 0;
     body_received = said = 0;
     says = hears = SIZE_MAX;
+    holds_on = false;
     if (loop_new(&of_loop, &world)) return -1;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair)) return -1;
     client = pair[0];
@@ -171,8 +173,8 @@ static void hear(void)
     for (size_t left = hears; left && len > 0; left -= (size_t)len) {
         len = read(client, bytes, left < sizeof bytes ? left : sizeof bytes);
         if (len > 0) buffer_append(&heard, bytes, (size_t)len);
-        if (len <= 0) break;
     }
+    if (len == 0 && !holds_on) shutdown(client, SHUT_WR);
 }
 
 static uint64_t began_ms;
@@ -227,7 +229,15 @@ static void a_head_that_does_not_end_in_time_is_a_408(void **state)
     assert_non_null(strstr(talk_of("GET / HTTP/1.1\r\nHo"), "HTTP/1.1 408 Request Timeout\r\n"));
     assert_non_null(strstr(heard.bytes, "connection: close\r\n\r\n{\"detail\":\""));
     assert_string_equal(seen.bytes, "- 408;");
-    assert_true(closed_ms >= 40);
+    assert_true(closed_ms >= 40 && closed_ms < LINGER_MS);
+}
+
+static void a_client_that_does_not_let_go_is_waited_for_only_a_while(void **state)
+{
+    (void)state;
+    holds_on = true;
+    assert_non_null(strstr(talk_of("GET / HTTP/1.1\r\nHo"), " 408 "));
+    assert_true(closed_ms >= 40 + LINGER_MS);
 }
 
 static void bytes_of_a_head_do_not_prolong_its_time(void **state)
@@ -449,6 +459,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_head_that_does_not_end_in_time_is_a_408),
+        TEST(a_client_that_does_not_let_go_is_waited_for_only_a_while),
         TEST(bytes_of_a_head_do_not_prolong_its_time),
         TEST(a_head_that_ends_in_time_is_served),
         TEST(a_later_head_has_its_own_time),
