@@ -4,7 +4,6 @@
 #include "call.h"
 
 #include <csgi/ext/draft/task.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *csgi_web_route_name(const csgi_call *call)

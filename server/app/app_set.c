@@ -9,7 +9,6 @@
 #include "app/instance.h"
 #include "app/table.h"
 #include "base/str.h"
-#include "log/log.h"
 
 #define STARTUP_TIMEOUT_MS  30000u
 #define SHUTDOWN_TIMEOUT_MS 10000u

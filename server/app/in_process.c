@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * "app:NAME/path": a request to an app of this server, along its own routes, without a connection;
  * "app:/path" goes along the routes of all. */
-#include <inttypes.h>
-
 #include "app/extensions.h"
 #include "app/http_call.h"
 #include "app/instance.h"

@@ -4,7 +4,6 @@
 #include "app/lifespan.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "app/event.h"
 #include "app/instance.h"

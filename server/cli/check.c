@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 
-#include "base/str.h"
 #include "worker/probe.h"
 #include "worker/worker.h"
 

@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 
-#include "base/check.h"
 #include "base/str.h"
 #include "cli/command.h"
 

@@ -2,7 +2,6 @@
  * The manual page, in man's macros, from the tables of commands and options. */
 #include "cli/reference.h"
 
-#include "base/check.h"
 #include "base/str.h"
 #include "cli/command.h"
 

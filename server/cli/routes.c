@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "base/escape.h"
 #include "base/str.h"
 #include "worker/offline.h"

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 
-#include "base/str.h"
 #include "router/routes_file.h"
 #include "worker/worker.h"
 

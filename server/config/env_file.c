@@ -3,7 +3,6 @@
 #include "config/env_file.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "base/check.h"
 #include "base/str.h"
 #include "config/header_text.h"
 #include "config/trust.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Fields that are sent apart from the response's head: early hints before it, trailers after its
  * body. */
-#include "base/str.h"
 #include "exchange/exchange_inside.h"
 
 /* ---- early hints ---- */

@@ -3,7 +3,6 @@
  * the responses that the server makes itself. */
 #include "exchange/exchange.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/check.h"

@@ -5,7 +5,6 @@
 #ifndef CAPRICORN_HTTP1_CHUNKS_H
 #define CAPRICORN_HTTP1_CHUNKS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

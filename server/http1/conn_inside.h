@@ -76,8 +76,6 @@ bool conn_reserve_places(uint32_t count);
 extern const request_parser conn_idle_parser;
 /* Lets go of the connection's own parser; from now on it has that one. */
 void conn_share_parser(http1_conn *self, const request_parser *shared);
-/* The parser's on_body. */
-void conn_on_body(void *owner, const char *bytes, size_t len);
 /* Parses until a response must be waited for. Returns the bytes that are done with. */
 size_t conn_feed(http1_conn *self, const char *bytes, size_t len);
 /* Keeps bytes for later; above CARRY_HIGH reading stops. */
@@ -98,8 +96,6 @@ void conn_refuse_late(http1_conn *self);
 
 /* Does the client, who asked whether to send its body, still wait to be told? */
 bool conn_is_waiting_for_continue(const http1_conn *self);
-/* stream_write, with the time limit. */
-csgi_status conn_write(http1_conn *self, const csgi_str *pieces, size_t count);
 
 /* ---- times ---- */
 

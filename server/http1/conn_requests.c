@@ -70,6 +70,31 @@ void conn_share_parser(http1_conn *self, const request_parser *shared)
     free_count++;
 }
 
+/* Back-pressure: the peer has to wait. That it goes away meanwhile will have to be asked. */
+static void stop_reading(http1_conn *self)
+{
+    if (!self->reading) return;
+    stream_read_stop(self->stream);
+    self->reading = false;
+    conn_watch_peer(self);
+}
+
+static void on_body(void *owner, const char *bytes, size_t len)
+{
+    http1_conn *self = owner;
+
+    if (self->expects_continue) { /* sent unasked: nobody has waited for it until now */
+        self->expects_continue = false;
+        conn_await_body(self);
+    }
+    conn_credit_body(self, len);
+    if (!self->exchange) {
+        self->discarded += len;
+        return;
+    }
+    if (!exchange_push_body(self->exchange, bytes, len)) stop_reading(self);
+}
+
 /* A request begins, or goes on. False: no memory. */
 static bool take_parser(http1_conn *self)
 {
@@ -83,7 +108,7 @@ static bool take_parser(http1_conn *self)
         own = malloc(sizeof *own);
         if (!own) return false;
     }
-    request_parser_init(own, &self->limits, conn_on_body, self);
+    request_parser_init(own, &self->limits, on_body, self);
     self->parser = self->own_parser = own;
     return true;
 }
@@ -276,31 +301,6 @@ void conn_refuse_late(http1_conn *self)
     refuse(self, 408,
            is_head ? "The request's head took too long" : "The request's body comes too slowly");
     if (self->exchange) conn_close(self);
-}
-
-/* Back-pressure: the peer has to wait. That it goes away meanwhile will have to be asked. */
-static void stop_reading(http1_conn *self)
-{
-    if (!self->reading) return;
-    stream_read_stop(self->stream);
-    self->reading = false;
-    conn_watch_peer(self);
-}
-
-void conn_on_body(void *owner, const char *bytes, size_t len)
-{
-    http1_conn *self = owner;
-
-    if (self->expects_continue) { /* sent unasked: nobody has waited for it until now */
-        self->expects_continue = false;
-        conn_await_body(self);
-    }
-    conn_credit_body(self, len);
-    if (!self->exchange) {
-        self->discarded += len;
-        return;
-    }
-    if (!exchange_push_body(self->exchange, bytes, len)) stop_reading(self);
 }
 
 /* ---- feeding the parser ---- */

@@ -10,7 +10,8 @@ bool conn_is_waiting_for_continue(const http1_conn *self)
     return self->expects_continue && !self->parser->has_ended && self->parser->body_received == 0;
 }
 
-csgi_status conn_write(http1_conn *self, const csgi_str *pieces, size_t count)
+/* stream_write, with the time limit. */
+static csgi_status write_pieces(http1_conn *self, const csgi_str *pieces, size_t count)
 {
     csgi_status status = stream_write(self->stream, pieces, count);
 
@@ -26,7 +27,7 @@ static void want_body(exchange *request)
     /* Who has seen a response instead need not send it any more. */
     if (!conn_is_waiting_for_continue(self) || self->flushed) return;
     self->expects_continue = false;
-    conn_write(self, &answer, 1);
+    write_pieces(self, &answer, 1);
     conn_await_body(self);
     conn_watch(self);
 }
@@ -121,7 +122,7 @@ static csgi_status body(exchange *request, csgi_str bytes, bool last)
     } else if (self->chunks && last) {
         pieces[count++] = str_slice(chunks_end, 2, SIZE_MAX);
     }
-    status = count ? conn_write(self, pieces, count) : CSGI_OK;
+    status = count ? write_pieces(self, pieces, count) : CSGI_OK;
     if (status) return status;
     if (last) conn_end_response(self);
     return CSGI_OK;
@@ -131,7 +132,7 @@ static csgi_status write_bytes(http1_conn *self, const char *bytes, size_t len)
 {
     csgi_str piece = { bytes, len };
 
-    return len ? conn_write(self, &piece, 1) : CSGI_OK;
+    return len ? write_pieces(self, &piece, 1) : CSGI_OK;
 }
 
 static csgi_status hint(exchange *request, csgi_fields fields)

@@ -291,22 +291,9 @@ void request_parser_init(request_parser *self, const request_limits *limits,
     self->limits = limits;
     self->on_body = on_body_bytes;
     self->owner = owner;
-    request_parser_reset(self);
-}
-
-void request_parser_reset(request_parser *self)
-{
+    self->body_limit = limits->body;
     llhttp_init(&self->llhttp, HTTP_REQUEST, &settings);
     self->llhttp.data = self;
-    self->problem_status = 0;
-    self->problem = NULL;
-    self->body_received = 0;
-    self->body_limit = self->limits->body;
-    self->head_len = self->trailer_count = self->trailers_len = 0;
-    self->head_complete = self->head_reported = self->has_ended = self->value_open =
-        self->is_paused = false;
-    self->has_body = self->is_chunked = self->line_begun = self->in_trailers = false;
-    if (self->trailers.capacity) buffer_fini(&self->trailers);
 }
 
 void request_parser_fini(request_parser *self)

@@ -65,11 +65,9 @@ typedef struct request_parser {
     uint32_t trailer_count, trailers_len;
 } request_parser;
 
-/* Prepares for the first request. limits, on_body's owner and places outlive their use. */
+/* Prepares for one request. limits, on_body's owner and places outlive their use. */
 void request_parser_init(request_parser *self, const request_limits *limits,
                          void (*on_body)(void *owner, const char *bytes, size_t len), void *owner);
-/* Prepares for the next request on the connection. */
-void request_parser_reset(request_parser *self);
 void request_parser_fini(request_parser *self);
 /* Parses; *used <= len bytes are done with. len is at least 1. Not to be called once has_ended or
  * after PARSE_FAILED. Call it again with what is left after PARSE_HEAD. The outcome does not depend

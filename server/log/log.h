@@ -5,7 +5,6 @@
 #define CAPRICORN_LOG_LOG_H
 
 #include <stdarg.h>
-#include <stdbool.h>
 
 #include <csgi/types.h>
 

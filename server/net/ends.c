@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "net/stream_inside.h"
 
 #define FREE_ENDS 256 /* kept for reuse */

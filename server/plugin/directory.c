@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/str.h"
 #include "plugin/plugin.h"
 
 /* What ends in ".so" ends in neither "~" nor ".tmp". */

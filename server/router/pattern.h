@@ -4,8 +4,6 @@
 #ifndef CAPRICORN_ROUTER_PATTERN_H
 #define CAPRICORN_ROUTER_PATTERN_H
 
-#include <stdbool.h>
-
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "router/router.h"

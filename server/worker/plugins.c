@@ -2,7 +2,6 @@
  * Plugin files to instances. */
 #include "worker/plugins.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 

@@ -265,7 +265,7 @@ def fuzz_one(runner, name):
         status, output = runner.run([program, *regressions], UNIT_TIMEOUT_S, sanitizer="fuzz")
         if status:
             return [Result(f"{name}: regressions", FAILED, output)]
-    seconds = int(os.environ.get("FUZZ_SECONDS", "6"))
+    seconds = int(os.environ.get("FUZZ_SECONDS", "3"))
     seeds = [ROOT / "tests/fuzz/corpus" / subject]
     status, output = runner.run(
         [program, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",

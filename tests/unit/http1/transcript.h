@@ -80,6 +80,12 @@ static inline bool transcript_head(transcript *self)
     return status == CSGI_OK;
 }
 
+static inline void transcript_begin_request(transcript *self)
+{
+    request_parser_init(&self->parser, &self->limits, transcript_on_body, self);
+    self->parser.places = self->places;
+}
+
 /* False: nothing more is read. */
 static inline bool transcript_end(transcript *self)
 {
@@ -98,7 +104,8 @@ static inline bool transcript_end(transcript *self)
         transcript_fields(self, "trailer", trailers);
     arena_reset(&memory);
     self->body.len = 0;
-    request_parser_reset(&self->parser);
+    request_parser_fini(&self->parser);
+    transcript_begin_request(self);
     return status == CSGI_OK && self->keep_alive;
 }
 
@@ -132,8 +139,7 @@ static inline size_t transcript_of(const char *bytes, size_t len, size_t first, 
 
     self.places = malloc(REQUEST_PLACES_SIZE(limits.headers));
     CHECK(self.places);
-    request_parser_init(&self.parser, &self.limits, transcript_on_body, &self);
-    self.parser.places = self.places;
+    transcript_begin_request(&self);
     for (size_t at = 0, part; at < len; at += part) {
         char *copy;
         bool goes_on;

@@ -59,7 +59,8 @@ static inline const char *workshop_write(workshop *self, const char *name, const
 {
     FILE *file;
 
-    unlink(workshop_path(self, name)); /* some filesystems write out at once what is cut to nothing */
+    unlink(
+        workshop_path(self, name)); /* some filesystems write out at once what is cut to nothing */
     file = fopen(self->path, "w");
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, len, file), len);
