@@ -61,6 +61,17 @@ typedef struct worker {
 
 /* ---- stopping ---- */
 
+/* All is done but freeing memory: a signal that comes now must not make a failure of it. */
+static void ignore_signals(void)
+{
+    sigset_t those;
+
+    sigemptyset(&those);
+    sigaddset(&those, SIGINT);
+    sigaddset(&those, SIGTERM);
+    sigprocmask(SIG_BLOCK, &those, NULL);
+}
+
 static void close_all(worker *self)
 {
     timer_stop(self->loop, &self->patience);
@@ -70,6 +81,7 @@ static void close_all(worker *self)
     listeners_close(&self->listeners);
     if (self->apps) app_set_free(self->apps);
     if (self->client) client_close(self->client);
+    ignore_signals();
     loop_close_signals(self->loop);
 }
 

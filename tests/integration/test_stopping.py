@@ -285,3 +285,12 @@ def test_clients_that_ignore_the_end_do_not_keep_the_server(serve):
     assert time.monotonic() - began < seconds(2)
     for connection in idle:
         connection.close()
+
+
+def test_signals_that_keep_coming_do_not_kill_a_server_that_has_stopped(serve):
+    for _ in range(5):
+        server = serve("tasks")
+        server.send_signal(signal.SIGTERM)
+        while server.process.poll() is None:
+            server.send_signal(signal.SIGINT)
+        server.stop()  # exit 0, not killed by a signal
