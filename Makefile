@@ -52,6 +52,11 @@ endif
 PKG_CFLAGS := $(subst -I/,-isystem /,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
+# The server is optimised across its files when it is linked, which saves a tenth of a request's
+# instructions and costs 10 s; "make LTO= ..." goes without. Tests link the same objects as they are.
+LTO      ?= $(if $(SAN)$(findstring clang,$(CC)),,-flto=auto)
+FAT_LTO  := $(if $(LTO),$(LTO) -ffat-lto-objects)
+NO_LTO   := $(if $(LTO),-fno-lto)
 COMMON   := $(OPT) $(SANFLAGS) -fvisibility=hidden -pthread
 CFLAGS_ALL := -std=gnu11 $(COMMON) -MMD -MP $(WARNINGS)
 CPPFLAGS_ALL := -Iserver -Isdk/include -I$(BUILD)/generated -D_GNU_SOURCE \
@@ -95,14 +100,14 @@ examples: $(filter $(BUILD)/examples/%,$(PLUGIN_SOS))
 # ---- the server ----
 
 $(BUILD)/capricorn: $(BUILD)/server/cli/main.o $(BUILD)/libcapricorn.a
-	$(Q)$(CC) $(COMMON) -pie -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(COMMON) $(LTO) -pie -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
 
 $(BUILD)/libcapricorn.a: $(SERVER_OBJS) $(LLHTTP_OBJS)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/server/%.o: server/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -fPIE $(CPPFLAGS_ALL) -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS_ALL) $(FAT_LTO) -fPIE $(CPPFLAGS_ALL) -c -o $@ $<
 
 # The templates of "capricorn new" as C strings, a line each.
 TEMPLATES := $(patsubst sdk/template/%.in,$(BUILD)/generated/cli/%.inc,$(wildcard sdk/template/*.in))
@@ -113,7 +118,7 @@ $(BUILD)/generated/cli/%.inc: sdk/template/%.in
 
 $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(OPT) $(SANFLAGS) -w -fPIE -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(OPT) $(SANFLAGS) $(FAT_LTO) -w -fPIE -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) -c -o $@ $<
 
 # ---- the framework: position-independent, since it is linked into plugins ----
 
@@ -175,7 +180,7 @@ $(BUILD)/unit/sdk/test_%: tests/unit/sdk/test_%.c $(BUILD)/libcsgi_web.a $(UNIT_
 	    $(UNIT_HELPERS) $(BUILD)/libcsgi_web.a -lcmocka -lcjson -lm
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcapricorn.a $(UNIT_HELPERS)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) -Itests/harness $(UNIT_WRAP) -o $@ $< $(UNIT_HELPERS) \
+	$(Q)$(CC) $(CFLAGS_ALL) $(NO_LTO) $(CPPFLAGS_ALL) -Itests/harness $(UNIT_WRAP) -o $@ $< $(UNIT_HELPERS) \
 	    $(BUILD)/libcapricorn.a -lcmocka $(LIBS)
 
 .SECONDARY: $(UNIT_HELPERS)
@@ -196,7 +201,7 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libcapricorn.a $(BUILD)/libcsgi_we
 # ---- what is printed from the tables: docs/options.md and the manual page ----
 
 $(BUILD)/print_reference: tests/lint/print_reference.c $(BUILD)/libcapricorn.a
-	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) -o $@ $< $(BUILD)/libcapricorn.a $(LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(NO_LTO) $(CPPFLAGS_ALL) -o $@ $< $(BUILD)/libcapricorn.a $(LIBS)
 
 .PHONY: print-options print-man
 print-options print-man:
@@ -207,7 +212,7 @@ print-options print-man:
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libcapricorn.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS_ALL) -o $@ $< $(BUILD)/libcapricorn.a $(LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(NO_LTO) $(CPPFLAGS_ALL) -o $@ $< $(BUILD)/libcapricorn.a $(LIBS)
 
 # ---- what people type ----
 
