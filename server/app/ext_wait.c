@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The extension csgi.draft.wait/1: waiting for descriptors. */
+ * The extension csgi.draft.wait/1: waiting for descriptors, and blocking code on
+ * other threads. */
 #include "app/extensions.h"
 
 #include <inttypes.h>
@@ -9,6 +10,7 @@
 
 #include "app/instance.h"
 #include "base/str.h"
+#include "loop/offload.h"
 #include "loop/readiness.h"
 
 _Static_assert(CSGI_READABLE == READINESS_READ && CSGI_WRITABLE == READINESS_WRITE,
@@ -55,7 +57,24 @@ static csgi_status on_fd(const csgi_host *host, int32_t fd, uint32_t wanted, uin
     return status;
 }
 
+static csgi_status on_offload(const csgi_host *host, csgi_status (*fn)(void *arg), void *arg,
+                              csgi_status *result)
+{
+    const instance *self = host->server;
+    task *current = task_current(self->set->loop);
+    csgi_status status;
+
+    if (!fn || !result) return CSGI_EINVAL;
+    if (!current) return CSGI_ESTATE;
+    status = offload_run(self->set->loop, fn, arg, result);
+    if (status == CSGI_ELIMIT)
+        task_set_error(current, STR("offload: all threads are busy and too many functions wait for "
+                                    "one (--threads), or the system gives no thread"));
+    return status;
+}
+
 const csgi_wait_extension ext_wait = {
     .size = sizeof(csgi_wait_extension),
     .fd = on_fd,
+    .offload = on_offload,
 };

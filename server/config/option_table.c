@@ -278,6 +278,17 @@ const option_entry option_table[] = {
       .help = "of each task, unless its plugin says otherwise; committed as touched",
       .more = "A stack has a guard page: an overflow ends the process with a message that "
               "names the plugin and the endpoint." },
+    { .name = "threads",
+      .group = OPTIONS_LIMITS,
+      .also = OPTION_OF_CALL,
+      .kind = OPTION_NUMBER,
+      FIELD(threads),
+      BOUNDS(1, 1024),
+      .metavar = "NUMBER",
+      .fallback = "32",
+      .help = "at most so many for plugins' blocking functions; started when needed",
+      .more = "When all are busy, 1024 functions more may wait for one; beyond that a plugin is "
+              "refused with CSGI_ELIMIT." },
     { .name = "timeout-keep-alive",
       .group = OPTIONS_TIMEOUTS,
       .kind = OPTION_DURATION,

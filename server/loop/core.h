@@ -78,6 +78,12 @@ typedef struct readiness {
     int waiters;
 } readiness;
 
+typedef struct offload_pool offload_pool;
+
+typedef struct offload_limits {
+    size_t max_threads, max_queued;
+} offload_limits;
+
 typedef struct loop_work loop_work;
 
 struct loop {
@@ -99,6 +105,8 @@ struct loop {
     stall stall;
     crash_stack crash_stack;
     readiness readiness;
+    offload_pool *offload; /* NULL until the first offload_run */
+    offload_limits offload_limits;
 };
 
 /* Keeps the loop from blocking in its next poll, and from ending. */
@@ -111,6 +119,10 @@ bool timers_are_due(const loop *self);
 
 /* Begins to close what readiness_wait has made. Nobody waits (CHECKed). */
 void readiness_close(loop *self);
+
+/* Ends the threads that offload_run has made, and begins to close the rest. Nobody waits (CHECKed).
+ */
+void offload_close(loop *self);
 
 /* Makes the scheduler, without tasks; fails as stack_pool_init does. */
 csgi_status tasks_init(loop *self, const loop_options *options);

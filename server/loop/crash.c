@@ -33,6 +33,10 @@ static _Thread_local const loop *loop_here;
 static _Thread_local csgi_str step_plugin;
 static _Thread_local const char *step_here;
 
+/* Whom this thread of a pool works for, and where its stack ends. */
+static _Thread_local const task_label *offload_label;
+static _Thread_local const char *offload_low;
+
 /* One line, cut to fit. */
 typedef struct crash_line {
     size_t len;
@@ -88,6 +92,9 @@ static void describe_place(crash_line *line, const task *victim)
 {
     if (victim) {
         line_add_label(line, victim->label);
+    } else if (offload_label) {
+        line_add_label(line, offload_label);
+        line_add_text(line, ", in a function given to offload");
     } else if (step_here) {
         line_add_text(line, step_here);
         line_add_text(line, " of ");
@@ -108,6 +115,21 @@ static void describe_crash(crash_line *line, const task *victim, const fatal_sig
         line_add_text(line, " at address 0x");
         line_add_number(line, (uintptr_t)info->si_addr, 16);
     }
+}
+
+static void describe_offload_overflow(crash_line *line)
+{
+    line_add_text(line, "stack overflow in ");
+    describe_place(line, NULL);
+    line_add_text(line, ": it needs less on its stack (large arrays on the heap)");
+}
+
+/* Some C libraries count the guard as part of the stack. */
+static bool is_in_offload_guard(const void *address)
+{
+    uintptr_t low = (uintptr_t)offload_low, at = (uintptr_t)address;
+
+    return offload_label && low && at >= low - STACK_GUARD_SIZE && at < low + STACK_GUARD_SIZE;
 }
 
 static bool is_in_guard(const task *victim, const void *address)
@@ -140,6 +162,8 @@ static void report(const fatal_signal *fatal, const siginfo_t *info)
     line_add_text(&line, "CRITICAL: ");
     if (victim && info->si_code > 0 && is_in_guard(victim, info->si_addr))
         describe_overflow(&line, victim);
+    else if (!victim && info->si_code > 0 && is_in_offload_guard(info->si_addr))
+        describe_offload_overflow(&line);
     else
         describe_crash(&line, victim, fatal, info);
     line_write(&line);
@@ -151,7 +175,7 @@ static void on_exit_called(void)
     const task *caller = running_task();
     crash_line line = { .len = 0 };
 
-    if (!caller && !step_here) return;
+    if (!caller && !offload_label && !step_here) return;
     line_add_text(&line, "CRITICAL: exit() was called in ");
     describe_place(&line, caller);
     line_add_text(&line, ": that ends the whole server; return an error instead");
@@ -176,6 +200,12 @@ void crash_set_step(csgi_str plugin, const char *step)
 {
     step_plugin = plugin;
     step_here = step;
+}
+
+void crash_set_offload(const task_label *label, const char *stack_low)
+{
+    offload_label = label;
+    offload_low = stack_low;
 }
 
 csgi_status crash_stack_init(crash_stack *self, const loop *owner)

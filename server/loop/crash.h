@@ -11,12 +11,19 @@
  * Both are borrowed until the next call; step NULL: the server's own work. */
 void crash_set_step(csgi_str plugin, const char *step);
 
-/* A loop's alternate signal stack, without which a stack overflow cannot be told. */
+/* From now on a crash of the calling thread, one of a pool, is told as its label's, in a function
+ * given to offload; NULL: it works for nobody. stack_low: where its stack ends, or a guard before
+ * that; NULL: not known. */
+struct task_label;
+void crash_set_offload(const struct task_label *label, const char *stack_low);
+
+/* A thread's alternate signal stack, without which a stack overflow cannot be told. */
 typedef struct crash_stack {
     void *memory; /* NULL: the thread had one already */
 } crash_stack;
 
-/* For the calling thread, whose crashes are then told as this loop's. 0 or CSGI_ENOMEM. */
+/* For the calling thread, whose crashes are then told as this loop's; NULL: it has none. 0 or
+ * CSGI_ENOMEM. */
 csgi_status crash_stack_init(crash_stack *self, const loop *owner);
 void crash_stack_fini(crash_stack *self);
 

@@ -31,6 +31,7 @@ static void end_loop(offline *self)
 static csgi_status make_apps(offline *self, const server_options *options, uint32_t host_flags)
 {
     const loop_options of_loop = { .stack_size = options->stack_size,
+                                   .max_threads = (size_t)options->threads,
                                    .stall_threshold_ms = options->stall_threshold_ms };
     const app_options of_apps = { .server_url = CSGI_STR("app:"),
                                   .root_path = str_from(options->root_path),

@@ -290,6 +290,7 @@ static void on_apps_started(void *arg, csgi_status status)
 static csgi_status make_loop(worker *self)
 {
     const loop_options of_loop = { .stack_size = self->options->stack_size,
+                                   .max_threads = (size_t)self->options->threads,
                                    .stall_threshold_ms = self->options->stall_threshold_ms };
     csgi_status status = loop_new(&of_loop, &self->loop);
 

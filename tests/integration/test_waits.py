@@ -2,6 +2,7 @@
 """Waiting for descriptors, as an application sees it: a handler that talks to a socket of its own."""
 
 import contextlib
+import signal
 import socket
 import threading
 import time
@@ -106,3 +107,58 @@ def test_descriptors_do_not_pile_up(server):
         for _ in range(50):
             assert server.get(f"/ask?port={other['port']}").text == "world"
         assert server.descriptors() <= before + 2
+
+
+def test_blocking_code_holds_up_nobody(server):
+    with server.connect() as slow:
+        slow.send_request("GET", "/block?ms=600")
+        began = time.monotonic()
+        assert server.get("/hello").text == "hello"
+        assert time.monotonic() - began < seconds(0.4)
+        assert slow.read_response().text == "blocked for 600: 0"
+
+
+def ask_together(server, target, count):
+    """The seconds that so many requests took."""
+    began = time.monotonic()
+    connections = [server.connect() for _ in range(count)]
+    for connection in connections:
+        connection.send_request("GET", target)
+    for connection in connections:
+        assert connection.read_response().status == 200
+        connection.close()
+    return time.monotonic() - began
+
+
+def test_blocking_functions_run_at_once_up_to_the_number_of_threads(serve):
+    server = serve("waits", arguments=["--threads", "2"])
+    assert 0.59 < ask_together(server, "/block?ms=200", 6) < seconds(1.1), "three times two"
+
+
+def test_a_client_that_goes_away_leaves_no_function_without_its_memory(server):
+    since = server.mark()
+    with server.connect() as connection:
+        connection.send_request("GET", "/block?ms=4500")
+        server.wait_for_log("blocking begins", since=since)
+    server.wait_for_log("blocking ends", since=since)
+    assert server.get("/hello").text == "hello"
+
+
+def test_stopping_waits_for_what_runs(serve):
+    server = serve("waits")
+    with server.connect() as connection:
+        connection.send_request("GET", "/block?ms=700")
+        server.wait_for_log("blocking begins")
+        server.send_signal(signal.SIGTERM)
+        assert connection.read_response().text == "blocked for 700: 0"
+    assert server.wait() == 0
+
+
+@pytest.mark.skipif(sanitized() != "", reason="the sanitizer tells of crashes in its own way")
+def test_a_crash_on_another_thread_is_named(serve):
+    server = serve("waits")
+    with server.connect() as connection:
+        connection.send_request("GET", "/crash")
+        server.wait()
+    assert server.exit_code == -signal.SIGSEGV
+    server.wait_for_log("crash in plugin waits, endpoint crash, in a function given to offload")

@@ -5,7 +5,9 @@
 #include <csgi/ext/draft/wait.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "plug.h"
@@ -113,6 +115,61 @@ static csgi_status wrong(void *instance, const csgi_scope *scope, csgi_receive *
     return plug_reply(send, 200, plug_str(text));
 }
 
+/* What one function on another thread is told, and says. */
+typedef struct work {
+    const csgi_host *host;
+    uint64_t ms;
+    uint64_t done;
+} work;
+
+static csgi_status sleep_here(void *arg)
+{
+    work *self = arg;
+    struct timespec pause = { (time_t)(self->ms / 1000), (long)(self->ms % 1000) * 1000000 };
+
+    self->host->log(self->host, CSGI_LOG_INFO, plug_str("blocking begins"));
+    nanosleep(&pause, NULL);
+    self->done = self->ms;
+    self->host->log(self->host, CSGI_LOG_INFO, plug_str("blocking ends"));
+    return CSGI_OK;
+}
+
+static csgi_status crash_here(void *arg)
+{
+    (void)arg;
+    raise(SIGSEGV);
+    return CSGI_OK;
+}
+
+/* GET /block?ms=N: sleeps where others are not held up. */
+static csgi_status block(void *instance, const csgi_scope *scope, csgi_receive *receive,
+                         csgi_send *send)
+{
+    const csgi_host *host = instance;
+    work mine = { host, plug_number(scope, "ms", 10), 0 };
+    csgi_status result = CSGI_EFAIL;
+    csgi_status status = waiting(host)->offload(host, sleep_here, &mine, &result);
+    char text[64];
+
+    (void)receive;
+    if (status != CSGI_OK) return status;
+    snprintf(text, sizeof text, "blocked for %u: %d", (unsigned)mine.done, (int)result);
+    return plug_reply(send, 200, plug_str(text));
+}
+
+/* GET /crash: on another thread. */
+static csgi_status crash(void *instance, const csgi_scope *scope, csgi_receive *receive,
+                         csgi_send *send)
+{
+    const csgi_host *host = instance;
+    csgi_status result;
+
+    (void)scope;
+    (void)receive;
+    (void)send;
+    return waiting(host)->offload(host, crash_here, NULL, &result);
+}
+
 static csgi_status hello(void *instance, const csgi_scope *scope, csgi_receive *receive,
                          csgi_send *send)
 {
@@ -127,7 +184,8 @@ static csgi_status hello(void *instance, const csgi_scope *scope, csgi_receive *
         .name = CSGI_STR(#endpoint), .path = CSGI_STR("/" #endpoint), .accepts = CSGI_HTTP, \
         .call = endpoint                                                                    \
     }
-static const csgi_endpoint endpoints[] = { PLUG(ask), PLUG(wrong), PLUG(hello) };
+static const csgi_endpoint endpoints[] = { PLUG(ask), PLUG(wrong), PLUG(block), PLUG(crash),
+                                           PLUG(hello) };
 
 static const csgi_plugin plugin = {
     CSGI_PLUGIN_HEAD,          .endpoint_size = sizeof(csgi_endpoint),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Draft extension "csgi.draft.wait/1": waiting for whatever has a file descriptor, so that a
  * library which can work without blocking (libpq, hiredis, libcurl's multi interface) serves a
- * handler that waits in a straight line. A draft may change with any server. */
+ * handler that waits in a straight line; and threads for what blocks. A draft may change with any
+ * server. */
 #ifndef CSGI_EXT_DRAFT_WAIT_H
 #define CSGI_EXT_DRAFT_WAIT_H
 
@@ -41,6 +42,22 @@ typedef struct csgi_wait_extension {
      * of a task. last_error says which and why. [task] [suspends] */
     csgi_status (*fd)(const csgi_host *host, int32_t fd, uint32_t wanted, uint64_t timeout_ms,
                       uint32_t *ready);
+
+    /* Calls fn(arg) on another thread, a real one with a real stack, and suspends the calling task
+     * until it has returned; what it returned is stored in *result. For code that blocks: a library
+     * that cannot wait politely, a large file, a long computation. There fn may use, of the server,
+     * only what is marked [any-thread]; and since calls of other requests run meanwhile, whatever
+     * else it touches needs locks. Its crash is told as the endpoint's.
+     *
+     * Once fn has begun the task waits for its end even when it is cancelled, so that arg may lie
+     * on the task's stack; then the result is CSGI_OK, and the next wait says that the task is
+     * cancelled. fn should have limits of its own: until it returns the call cannot end.
+     *
+     * On every failure fn was not called. CSGI_ECANCELED, CSGI_ETIMEDOUT: before its turn had come.
+     * CSGI_ELIMIT: all threads (--threads) are busy and too many wait for one, or the system gives
+     * none. CSGI_ENOMEM. CSGI_EINVAL. CSGI_ESTATE: outside of a task. [task] [suspends] */
+    csgi_status (*offload)(const csgi_host *host, csgi_status (*fn)(void *arg), void *arg,
+                           csgi_status *result);
 } csgi_wait_extension;
 
 #endif
