@@ -30,8 +30,8 @@ typedef struct app_options {
 /* Makes an empty set. The loop and the client are borrowed, and outlive it; without a client only
  * "app:" URLs can be fetched. The options are copied. CSGI_ENOMEM. */
 csgi_status app_set_new(loop *loop, client *client, const app_options *options, app_set **out);
-/* Makes an instance: holds the plugin and calls create. On failure *problem is a sentence. A second
- * app of that name is one. CSGI_EFAIL, CSGI_ENOMEM. */
+/* Makes an instance: holds the plugin and calls create. On failure *problem is a sentence.
+ * CSGI_EINVAL: there is an app of that name. CSGI_EFAIL, CSGI_ENOMEM. */
 csgi_status app_set_add(app_set *self, plugin *plugin, csgi_str name, csgi_str config_json,
                         buffer *problem);
 /* Makes the table from the default routes of all instances, around-endpoints included. On failure

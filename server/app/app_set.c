@@ -77,7 +77,7 @@ csgi_status app_set_add(app_set *self, plugin *loaded, csgi_str name, csgi_str c
                       "give it another name",
                       STR_ARG(name), twin->plugin->file ? twin->plugin->file : "memory",
                       loaded->file ? loaded->file : "memory");
-        return CSGI_EFAIL;
+        return CSGI_EINVAL;
     }
     status = instance_new(self, loaded, name, config_json, &added, problem);
     if (status == CSGI_ENOMEM) buffer_printf(problem, "no memory for app %.*s", STR_ARG(name));

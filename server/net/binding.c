@@ -27,6 +27,18 @@ static const char *what_to_do(int reason, const char *use_other)
     }
 }
 
+static const char *what_to_do_of_path(int reason)
+{
+    switch (reason) {
+    case ENOENT:
+        return " (its directory has to be there first)";
+    case EACCES:
+        return " (it takes the right to write its directory; choose another path)";
+    default:
+        return "";
+    }
+}
+
 csgi_status listener_refuse(buffer *reason, const address *at, int code)
 {
     char text[256]; /* libuv's wording: lower case, the same in every locale */
@@ -36,7 +48,7 @@ csgi_status listener_refuse(buffer *reason, const address *at, int code)
     address_print(at, reason);
     buffer_printf(reason, ": %s%s", text,
                   address_is_unix(at)
-                      ? ""
+                      ? what_to_do_of_path(code)
                       : what_to_do(code, " (is another server running? choose another "
                                          "with --port)"));
     if (code == EADDRNOTAVAIL || code == EAFNOSUPPORT) return CSGI_EUNREACH;

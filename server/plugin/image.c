@@ -142,7 +142,8 @@ static csgi_status open_file(image *self)
     if (self->fd < 0 || fstat(self->fd, &about) != 0)
         return image_refuse(self, "cannot be opened: %s", strerror(errno));
     if (S_ISDIR(about.st_mode))
-        return image_refuse(self, "is a directory, expected a shared object (.so)");
+        return image_refuse(self, "is a directory, expected a shared object (.so); all that are in "
+                                  "a directory are served with --plugin-dir");
     if (!S_ISREG(about.st_mode))
         return image_refuse(self, "is no regular file, expected a shared object (.so)");
     self->size = (uint64_t)about.st_size;

@@ -51,7 +51,7 @@ static csgi_status add_app(app_set *apps, plugin *loaded, const char *path, csgi
     size_t mark = problem->len;
     csgi_status status = app_set_add(apps, loaded, loaded->descriptor.name, config, problem);
 
-    if (status == CSGI_OK || problem->len == mark) return status;
+    if (status == CSGI_OK || problem->len == mark || status == CSGI_EINVAL) return status;
     buffer_printf(problem, " (config: %s%s)", path, exists(path) ? "" : ", which is not there");
     return status;
 }

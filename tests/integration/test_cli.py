@@ -85,6 +85,12 @@ def test_every_mistake_is_reported_at_once():
     assert '"x"' in result.stderr and '"loud"' in result.stderr
 
 
+def test_a_file_that_is_named_twice_is_told_without_its_configuration():
+    result = run("routes", plugin("scope"), plugin("scope"))
+    assert result.returncode == 1 and "two apps named scope" in result.stderr
+    assert "(config:" not in result.stderr
+
+
 def test_a_wrong_access_log_format_is_a_usage_error():
     result = run("run", "--access-log-format", "%(x)s")
     assert result.returncode == 2

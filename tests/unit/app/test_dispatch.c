@@ -222,7 +222,7 @@ static void two_apps_of_one_name_are_refused(void **state)
     (void)state;
     open_with_endpoints(&f, NULL);
     assert_int_equal(app_set_add(f.set, &f.plugins[0], STR("greeter"), STR(""), &problem),
-                     CSGI_EFAIL);
+                     CSGI_EINVAL);
     assert_int_equal(buffer_append(&problem, "", 1), CSGI_OK);
     assert_non_null(strstr(problem.bytes, "two apps named greeter"));
     buffer_fini(&problem);

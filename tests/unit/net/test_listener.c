@@ -317,7 +317,8 @@ static void a_path_that_is_too_long_or_nowhere_is_an_error(void **state)
     assert_int_equal(listener_bind_unix(now.loop, "/nonexistent/s", LISTENER_MODE_BY_MASK, &it,
                                         &reason),
                      CSGI_EFAIL);
-    assert_reason(&reason, "cannot listen on /nonexistent/s: no such file or directory");
+    assert_reason(&reason, "cannot listen on /nonexistent/s: no such file or directory (its "
+                           "directory has to be there first)");
     finish(&now);
 }
 
