@@ -11,8 +11,8 @@ const char *csgi_web_route_name(const csgi_call *call)
     return call->own->route ? call->own->route->name : "lifespan";
 }
 
-static void call_init(csgi_call *call, struct csgi_web_call *own, csgi_web_instance *instance,
-                      const csgi_scope *scope)
+void csgi_web_call_init(csgi_call *call, struct csgi_web_call *own, csgi_web_instance *instance,
+                        const csgi_scope *scope)
 {
     memset(call, 0, sizeof(*call));
     memset(own, 0, sizeof(*own));
@@ -23,10 +23,11 @@ static void call_init(csgi_call *call, struct csgi_web_call *own, csgi_web_insta
     csgi_web_text_init(&own->reply, call->host, scope->arena);
 }
 
-static void call_fini(csgi_call *call)
+void csgi_web_call_fini(csgi_call *call, csgi_status code)
 {
     csgi_web_tree *tree;
 
+    csgi_web_background_settle(call, code == CSGI_OK && call->own->failure == CSGI_OK);
     for (tree = call->own->trees; tree; tree = tree->next)
         cJSON_Delete(tree->root);
     call->own->trees = NULL;
@@ -130,13 +131,13 @@ csgi_status csgi_web_serve(const csgi_route *route, void *instance, const csgi_s
     csgi_status code = CSGI_OK;
 
     if (scope->type != CSGI_HTTP) return CSGI_ENOTSUP;
-    call_init(&call, &own, instance, scope);
+    csgi_web_call_init(&call, &own, instance, scope);
     own.route = route;
     call.receive = receive;
     call.send = send;
     if (csgi_web_params_read(&call)) code = route->handler(&call);
     if (own.failure != CSGI_OK) code = call_answer_failure(&call);
-    call_fini(&call);
+    csgi_web_call_fini(&call, code);
     return code;
 }
 
@@ -152,11 +153,11 @@ static csgi_status run_all(csgi_web_instance *instance, const csgi_scope *scope,
 
     for (item = instance->plugin->declared; item->in != CSGI_IN_END; item++) {
         if (item->in != in) continue;
-        call_init(&call, &own, instance, scope);
+        csgi_web_call_init(&call, &own, instance, scope);
         code = item->run(&call);
         if (own.failure != CSGI_OK) code = own.failure;
         *detail = own.detail ? own.detail : "it says no more";
-        call_fini(&call);
+        csgi_web_call_fini(&call, code);
         if (code != CSGI_OK) return code;
     }
     return CSGI_OK;

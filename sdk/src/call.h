@@ -38,6 +38,7 @@ typedef struct csgi_web_walk {
 } csgi_web_walk;
 
 typedef struct csgi_web_header csgi_web_header;
+typedef struct csgi_web_background csgi_web_background;
 
 struct csgi_web_call {
     csgi_web_instance *instance;
@@ -51,8 +52,17 @@ struct csgi_web_call {
     csgi_web_text reply;      /* what csgi_json_write has written */
     csgi_web_tree *trees;
     csgi_web_walk walk;
+    csgi_web_background *background; /* to be started when the call has ended well */
     uint64_t timeout_ms;
 };
+
+/* A call that has receive and send yet to be set, if it has any; and its end,
+ * with what its function returned. */
+void csgi_web_call_init(csgi_call *call, struct csgi_web_call *own, csgi_web_instance *instance,
+                        const csgi_scope *scope);
+void csgi_web_call_fini(csgi_call *call, csgi_status code);
+/* Starts the background work that the call asked for, or forgets it. */
+void csgi_web_background_settle(csgi_call *call, int is_wanted);
 
 /* The handler's name, for messages. */
 const char *csgi_web_route_name(const csgi_call *call);

@@ -62,11 +62,13 @@ csgi_status app_set_route_file(app_set *self, const routes_file *file, buffer *p
 /* Starts the lifespan of every instance; on_done on the loop when all have answered, failed or run
  * out of time. The status is CSGI_OK or CSGI_EFAIL, each failure logged by name. */
 void app_set_startup(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg);
-/* Sends shutdown to those that started; call it when no exchange is running. on_done as above. */
+/* Sends shutdown to those that started; call it when no exchange is running. Jobs that still run
+ * are cancelled, and come first. on_done as above. */
 void app_set_shutdown(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg);
 /* During app_set_shutdown: cancels those that have not answered. */
 void app_set_cut_shutdown(app_set *self);
-/* After app_set_shutdown: is there an app whose lifespan goes on although it was cancelled? Then
+/* After app_set_shutdown: is there an app whose lifespan or job goes on although it was cancelled?
+ * Then
  * the loop will never be empty, nor can it be freed: leave the process. */
 bool app_set_is_stuck(const app_set *self);
 /* Destroys the instances and the set, after what their threads have posted has run. No call is
@@ -79,13 +81,16 @@ void app_set_free(app_set *self);
 void app_set_dispatch(app_set *self, exchange *request);
 /* Calls running now. */
 size_t app_set_running(const app_set *self);
-/* Calls fn(arg) once, on the loop, when no call is running; perhaps at once. [loop] */
+/* A line for each job that is running, with what is to be said of it; no more than ten. */
+void app_set_log_jobs(const app_set *self, const char *what);
+/* Calls fn(arg) once, on the loop, when no call and no job is running; perhaps at once. [loop] */
 void app_set_when_idle(app_set *self, void (*fn)(void *arg), void *arg);
 /* From now on /readyz says that no more requests should be sent. */
 void app_set_announce_stop(app_set *self);
-/* From now on is_draining says yes, and calls that asked for it are told. */
+/* From now on is_draining says yes, and calls that asked for it are told; periodic jobs are
+ * cancelled. */
 void app_set_drain(app_set *self);
-/* Cancels every running call. */
+/* Cancels every running call and job. */
 void app_set_cancel_all(app_set *self);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "app/event.h"
+#include "app/ext_task.h"
 #include "app/http_call.h"
 #include "app/instance.h"
 #include "app/table.h"
@@ -44,6 +45,7 @@ csgi_status app_set_new(loop *runner, client *outbound, const app_options *optio
     arena_init(&self->memory, NULL, 0);
     list_init(&self->instances);
     list_init(&self->calls);
+    list_init(&self->jobs);
     timer_init(&self->settled, on_settled);
     self->options.server_url = arena_copy_str(&self->memory, options->server_url);
     if (!self->options.server_url.ptr) {
@@ -108,6 +110,7 @@ static bool end_instances(app_set *self)
 
 bool app_set_is_stuck(const app_set *self)
 {
+    if (self->job_count) return true;
     LIST_EACH (node, &self->instances) {
         if (lifespan_is_running(&CONTAINER_OF(node, instance, node)->lifespan)) return true;
     }
@@ -119,6 +122,8 @@ void app_set_free(app_set *self)
     if (!self) return;
     CHECK(self->running == 0);
     timer_stop(self->loop, &self->settled);
+    self->takes_jobs = false;
+    if (self->job_count) return;
     if (!end_instances(self)) return;
     table_release(self->table);
     arena_reset(&self->memory);
@@ -141,7 +146,7 @@ void app_set_tell_if_idle(app_set *self)
 {
     void (*on_idle)(void *arg) = self->on_idle;
 
-    if (self->running || !on_idle) return;
+    if (self->running || self->job_count || !on_idle) return;
     self->on_idle = NULL;
     on_idle(self->on_idle_arg);
 }
@@ -157,6 +162,7 @@ void app_set_drain(app_set *self)
     LIST_EACH (node, &self->calls) {
         call_tell_draining(&CONTAINER_OF(node, http_call, node)->base);
     }
+    jobs_cancel(self, false);
 }
 
 void app_set_cancel_all(app_set *self)
@@ -164,6 +170,7 @@ void app_set_cancel_all(app_set *self)
     /* The oldest first: who asks in process before who answers it. */
     for (list_node *node = self->calls.prev; node != &self->calls; node = node->prev)
         call_cancel(&CONTAINER_OF(node, http_call, node)->base);
+    jobs_cancel(self, true);
 }
 
 void app_set_tell_step(const app_set *self, const instance *who, const char *step)

@@ -24,7 +24,12 @@ struct app_set {
     list_node instances; /* in the order of adding */
     list_node calls;     /* of HTTP, newest first */
     size_t running;
-    bool stopping; /* announced: balancers are to look away */
+    list_node jobs; /* tasks of the apps (ext_task_job.c), the oldest first */
+    size_t job_count;
+    bool takes_jobs;                  /* between start-up and shut-down */
+    void (*on_no_jobs)(app_set *set); /* shut-down waits for the last of them, */
+    timer jobs_limit;                 /* but not for longer */
+    bool stopping;                    /* announced: balancers are to look away */
     bool draining;
     void (*on_idle)(void *arg);
     void *on_idle_arg;

@@ -200,4 +200,5 @@ const csgi_task_extension ext_task = {
     .group_spawn = ext_group_spawn,
     .group_wait = ext_group_wait,
     .group_cancel = ext_group_cancel,
+    .start_job = ext_start_job,
 };

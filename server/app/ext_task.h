@@ -29,12 +29,21 @@ void group_fail(csgi_group *self, csgi_status failure, csgi_str error);
 /* One has ended. [loop] */
 void group_lose(csgi_group *self, csgi_task *child);
 
+/* Cancels the set's jobs, or those that are periodic. */
+void jobs_cancel(app_set *set, bool all);
+/* Takes no more jobs, cancels those that run, and calls on_no_jobs when they have ended or had
+ * their time; perhaps at once. [loop] */
+void jobs_end(app_set *set, void (*on_no_jobs)(app_set *set));
+
 /* The functions of csgi_task_extension of that name. */
 csgi_status ext_group_open(const csgi_scope *scope, csgi_group **group);
 /* Likewise. */
 csgi_status ext_group_spawn(csgi_group *self, csgi_task_fn fn, void *arg);
 /* Likewise. */
 csgi_status ext_group_wait(csgi_group *self);
+/* Likewise (ext_task_job.c). */
+csgi_status ext_start_job(const csgi_host *host, csgi_str name, uint32_t flags, csgi_job_fn fn,
+                          void *arg);
 /* Likewise. */
 void ext_group_cancel(csgi_group *self);
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "app/event.h"
+#include "app/ext_task.h"
 #include "app/instance.h"
 #include "base/str.h"
 #include "log/log.h"
@@ -316,27 +317,38 @@ static void cut_shutdown(lifespan *self)
     give_up_shutdown(self);
 }
 
-static void for_each_instance(app_set *self, void (*act)(lifespan *),
-                              void (*on_done)(void *arg, csgi_status status), void *arg)
+static void expect(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg)
 {
     CHECK(!self->on_settled);
     self->on_settled = on_done;
     self->on_settled_arg = arg;
     self->has_failures = false;
+}
+
+static void for_each_instance(app_set *self, void (*act)(lifespan *))
+{
     LIST_EACH (node, &self->instances) {
         act(&CONTAINER_OF(node, instance, node)->lifespan);
     }
     set_tell_if_settled(self);
 }
 
+static void stop_all(app_set *self)
+{
+    for_each_instance(self, stop);
+}
+
 void app_set_startup(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg)
 {
-    for_each_instance(self, start, on_done, arg);
+    self->takes_jobs = true;
+    expect(self, on_done, arg);
+    for_each_instance(self, start);
 }
 
 void app_set_shutdown(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg)
 {
-    for_each_instance(self, stop, on_done, arg);
+    expect(self, on_done, arg);
+    jobs_end(self, stop_all);
 }
 
 void app_set_cut_shutdown(app_set *self)

@@ -111,6 +111,7 @@ static void on_response(void *arg, csgi_status status, const memory_response *re
     self->on_response(self->arg, status, response);
     memory_call_free(self->call);
     self->call = NULL;
+    app_set_drain(self->apart->apps); /* jobs that end by themselves are waited for */
     app_set_when_idle(self->apart->apps, on_no_calls, self);
 }
 

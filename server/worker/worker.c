@@ -162,15 +162,19 @@ static void on_patience_over(timer *patience)
         begin_drain(self);
         break;
     case STAGE_DRAINING:
-        log_warning("%zu requests have not ended within --timeout-graceful-shutdown: cancelling "
-                    "them",
-                    app_set_running(self->apps));
+        if (app_set_running(self->apps))
+            log_warning("%zu requests have not ended within --timeout-graceful-shutdown: "
+                        "cancelling them",
+                        app_set_running(self->apps));
+        app_set_log_jobs(self->apps, "has not ended within --timeout-graceful-shutdown: it is "
+                                     "cancelled");
         cancel_calls(self);
         break;
     case STAGE_CANCELLED:
         cut_connections(self);
         break;
     case STAGE_CUT:
+        app_set_log_jobs(self->apps, "goes on although it is cancelled");
         log_error("%zu calls go on although they are cancelled: leaving without them",
                   app_set_running(self->apps));
         leave(self, EXIT_STUCK);

@@ -227,6 +227,26 @@ int csgi_json_has(csgi_json object, const char *name); /* 0 or 1; null is there 
 size_t csgi_json_count(csgi_json array);
 csgi_json csgi_json_at(csgi_json array, size_t index);
 
+/* ---- work without a call ---- */
+
+/* Does work outside of a request, with a call of its own, which ends with it and has nobody to
+ * reply to; all else is as in a handler. What fails, or returns something else than CSGI_OK, is
+ * logged. */
+typedef csgi_status csgi_work(csgi_call *call, void *arg);
+
+/* Runs work(call, copy of arg) after the reply, as FastAPI's background tasks do: once the handler
+ * has returned, unless the call has failed. The size bytes at arg are copied (0: it gets NULL);
+ * what they point to must live on, so strings go in as arrays. Shutdown waits for it, no longer
+ * than --timeout-graceful-shutdown:
+ *     struct mail mail = { .city = 7 };
+ *     csgi_background(call, send_mail, &mail, sizeof(mail)); */
+#define csgi_background(call, work, arg, size) csgi_web_background_add(call, #work, work, arg, size)
+
+/* Runs work(call, NULL) now and then again so many milliseconds after each end, until the server
+ * stops; for a start-up function, whose success it waits for. A round that fails is logged, and
+ * the next comes all the same. */
+#define csgi_every(call, ms, work) csgi_web_every(call, #work, ms, work)
+
 /* ---- time, memory, log ---- */
 
 /* Suspends the call for that many milliseconds; the server goes on meanwhile, as it would not with
@@ -267,6 +287,11 @@ csgi_status csgi_web_lifespan(void *instance, const csgi_scope *scope, csgi_rece
 /* Checks the parameters, calls the handler, answers failures. [task] [suspends] */
 csgi_status csgi_web_serve(const csgi_route *route, void *instance, const csgi_scope *scope,
                            csgi_receive *receive, csgi_send *send);
+
+/* csgi_background and csgi_every; name is work's. [task] */
+void csgi_web_background_add(csgi_call *call, const char *name, csgi_work *work, const void *arg,
+                             size_t size);
+void csgi_web_every(csgi_call *call, const char *name, int64_t ms, csgi_work *work);
 
 /* Name first, so that the author's further fields follow it; "" makes sure that it is a literal. */
 #define CSGI_DECLARE_(place, kind, ...)                       \

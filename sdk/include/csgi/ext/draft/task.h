@@ -15,6 +15,12 @@ typedef struct csgi_deadline csgi_deadline; /* likewise */
 
 typedef csgi_status (*csgi_task_fn)(void *arg);
 
+/* A job has no events to receive or send: its scope, of type 0, is there for its arena and for the
+ * host's functions that take a scope. */
+typedef csgi_status (*csgi_job_fn)(const csgi_scope *scope, void *arg);
+
+enum { CSGI_JOB_PERIODIC = 1 }; /* it never ends by itself: cancelled as soon as the app drains */
+
 typedef struct csgi_task_extension {
     uint32_t size, reserved;
 
@@ -89,6 +95,18 @@ typedef struct csgi_task_extension {
     /* Takes the last shield away. CSGI_ECANCELED, CSGI_ETIMEDOUT: that was kept back, and whatever
      * suspends will return it. CSGI_ESTATE: there is no shield. [task] */
     csgi_status (*shield_leave)(const csgi_host *host);
+
+    /* ---- jobs: tasks of the app itself ---- */
+
+    /* Starts fn(scope, arg) as a task of the app, which may outlive the call that starts it: work
+     * after the response, or, started by lifespan.startup and flagged CSGI_JOB_PERIODIC, work that
+     * comes again and again. The name (copied, 1 to 128 bytes) is for the log, which has one line
+     * when it returns something else than CSGI_OK. Shutdown waits for jobs up to the graceful
+     * limit, then cancels them, and comes before lifespan.shutdown. What arg points to is the
+     * job's. CSGI_ENOMEM; CSGI_ELIMIT: no more tasks; CSGI_ESTATE: the app has not begun its
+     * start-up, or is ending. [task] [loop] */
+    csgi_status (*start_job)(const csgi_host *host, csgi_str name, uint32_t flags, csgi_job_fn fn,
+                             void *arg);
 } csgi_task_extension;
 
 #endif
