@@ -338,6 +338,7 @@ static void free_if_unused(client *self)
 {
     if (!self->pool.closing || self->requests || self->pool.connections) return;
     names_fini(&self->names);
+    pool_free_responses(&self->pool);
     free(self);
 }
 

@@ -9,9 +9,17 @@
 #include "base/str.h"
 #include "client/pool.h"
 
+static void stop_reading(connection *self)
+{
+    if (!self->reading) return;
+    pool_put_response(self->origin->pool, self->reading);
+    self->reading = NULL;
+}
+
 static void begin_close(connection *self)
 {
     self->with = NULL;
+    stop_reading(self);
     stream_close(self->stream);
 }
 
@@ -22,7 +30,7 @@ static void settle(connection *self, csgi_status status, bool reusable)
     conversation *with = self->with;
 
     self->with = NULL;
-    response_trim(&self->response);
+    stop_reading(self);
     if (reusable)
         origin_put(self->origin, self);
     else
@@ -32,22 +40,35 @@ static void settle(connection *self, csgi_status status, bool reusable)
 
 static void fail(connection *self)
 {
-    csgi_status status = self->response.failure;
+    csgi_status status = self->reading ? self->reading->failure : CSGI_ENOMEM;
 
     buffer_printf(self->with->why, "%.*s: ", STR_ARG(self->with->origin_name));
-    response_print_failure(&self->response, self->with->why);
+    if (self->reading)
+        response_print_failure(self->reading, self->with->why);
+    else
+        buffer_printf(self->with->why, "no memory to read the answer");
     settle(self, status, false);
 }
 
 static void succeed(connection *self, bool nothing_left)
 {
-    bool reusable = nothing_left && self->response.keep_alive && stream_queued(self->stream) == 0;
+    bool reusable = nothing_left && self->reading->keep_alive && stream_queued(self->stream) == 0;
 
-    self->with->response = self->response.result;
+    self->with->response = self->reading->result;
     settle(self, CSGI_OK, reusable);
 }
 
 /* ---- what the stream tells ---- */
+
+/* False: no memory. */
+static bool begin_reading(connection *self)
+{
+    if (self->reading) return true;
+    self->reading = pool_take_response(self->origin->pool);
+    if (!self->reading) return false;
+    response_begin(self->reading, self->into, self->is_head, self->max_body);
+    return true;
+}
 
 static void on_read(void *owner, char *bytes, size_t len)
 {
@@ -59,7 +80,11 @@ static void on_read(void *owner, char *bytes, size_t len)
         return;
     }
     self->with->answered = true;
-    switch (response_read(&self->response, bytes, len, &used)) {
+    if (!begin_reading(self)) {
+        fail(self);
+        return;
+    }
+    switch (response_read(self->reading, bytes, len, &used)) {
     case RESPONSE_MORE:
         self->with->on_progress(self->with);
         break;
@@ -76,7 +101,7 @@ static void end(connection *self, bool clean)
 {
     if (!self->with)
         connection_close(self);
-    else if (response_end(&self->response, clean) == RESPONSE_DONE)
+    else if (begin_reading(self) && response_end(self->reading, clean) == RESPONSE_DONE)
         succeed(self, false);
     else
         fail(self);
@@ -104,7 +129,6 @@ static void on_closed(void *owner)
     connection *self = owner;
     origin *from = self->origin;
 
-    response_fini(&self->response);
     free(self);
     from->pool->connections--;
     origin_release(from);
@@ -137,7 +161,6 @@ connection *connection_new(origin *to, stream *connected)
     self->origin = to;
     list_init(&self->node);
     timer_init(&self->idle, on_idle_due);
-    response_init(&self->response);
     origin_hold(to);
     to->pool->connections++;
     stream_set_owner(connected, &events, self);
@@ -153,7 +176,6 @@ csgi_status connection_talk(connection *self, conversation *with, csgi_str head,
     csgi_status status;
 
     CHECK(!self->with && !self->is_idle);
-    response_begin(&self->response, into, is_head, max_body);
     status = stream_write(self->stream, pieces, COUNT_OF(pieces));
     if (status) {
         begin_close(self);
@@ -161,6 +183,9 @@ csgi_status connection_talk(connection *self, conversation *with, csgi_str head,
     }
     with->answered = false;
     self->with = with;
+    self->into = into;
+    self->is_head = is_head;
+    self->max_body = max_body;
     return CSGI_OK;
 }
 

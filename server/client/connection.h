@@ -32,7 +32,11 @@ struct connection {
     conversation *with; /* NULL: idle, or closing */
     timer idle;         /* closes it when it has lain in the pool for too long */
     bool is_idle;
-    response response;
+    /* Of the conversation: most of it is waiting, which takes no more than this. */
+    bool is_head;
+    arena *into;
+    uint64_t max_body;
+    response *reading; /* NULL until the answer's first byte */
 };
 
 /* Takes the stream over. NULL: no memory; the stream is closed. */

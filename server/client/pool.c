@@ -42,6 +42,37 @@ void pool_close(pool *self)
     }
 }
 
+response *pool_take_response(pool *self)
+{
+    response *made;
+
+    if (self->response_count > 0) return self->responses[--self->response_count];
+    made = malloc(sizeof *made);
+    if (made) response_init(made);
+    return made;
+}
+
+void pool_put_response(pool *self, response *unused)
+{
+    response_trim(unused);
+    if (self->response_count < POOL_RESPONSES) {
+        self->responses[self->response_count++] = unused;
+        return;
+    }
+    response_fini(unused);
+    free(unused);
+}
+
+void pool_free_responses(pool *self)
+{
+    while (self->response_count > 0) {
+        response *last = self->responses[--self->response_count];
+
+        response_fini(last);
+        free(last);
+    }
+}
+
 origin *origin_get(pool *self, csgi_str name)
 {
     list_node *bucket = bucket_of(self, name);

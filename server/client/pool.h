@@ -6,7 +6,8 @@
 #include "client/client.h"
 #include "client/connection.h"
 
-#define POOL_BUCKETS 64u
+#define POOL_BUCKETS   64u
+#define POOL_RESPONSES 16u /* kept to be used again: few are read at the same moment */
 
 typedef struct pool pool;
 
@@ -25,6 +26,8 @@ struct pool {
     client_options options;
     list_node buckets[POOL_BUCKETS]; /* of origins, by their name */
     size_t connections, idle;
+    response *responses[POOL_RESPONSES]; /* nobody reads them */
+    size_t response_count;
     bool closing;
     void (*on_unused)(pool *self); /* told when an origin has gone */
 };
@@ -34,6 +37,12 @@ void pool_init(pool *self, loop *loop, const client_options *options,
                void (*on_unused)(pool *self));
 /* Closes idle connections, and from now on each that would become idle. */
 void pool_close(pool *self);
+
+/* What reads a response, taken for as long as one is arriving. NULL: no memory. */
+response *pool_take_response(pool *self);
+void pool_put_response(pool *self, response *unused);
+/* Frees those that are kept. */
+void pool_free_responses(pool *self);
 
 /* The origin of that name, made if need be, with one more user. NULL: no memory. */
 origin *origin_get(pool *self, csgi_str name);

@@ -19,7 +19,7 @@
 
 typedef enum response_progress { RESPONSE_MORE, RESPONSE_DONE, RESPONSE_FAILED } response_progress;
 
-/* Made once for a connection, used for each of its responses. */
+/* Used for one response after another, of whatever connection. */
 typedef struct response {
     llhttp_t parser;
     /* Of the response that is being read. */
