@@ -80,12 +80,17 @@ TEST_PLUGINS := $(wildcard tests/integration/plugins/*.c tests/integration/plugi
 folders_in   = $(sort $(foreach s,$(wildcard $(1)/*/*.c $(1)/*/*.cc),$(word 2,$(subst /, ,$(s)))))
 sources_of   = $(filter-out $(1)/test_%,$(wildcard $(1)/*.c $(1)/*.cc))
 is_buildable = $(if $(filter %.cc,$(1)),$(HAS_CXX),yes)
+# What a folder needs beyond that, as pkg-config calls it; without it the folder is left out too.
+LIBRARY_examples/postgres := libpq
+library_of   = $(LIBRARY_$(patsubst %/,%,$(dir $(firstword $(1)))))
+has_library  = $(if $(call library_of,$(1)),$(shell pkg-config --exists $(call library_of,$(1)) && echo yes),yes)
 so_of        = $(BUILD)/$(1).so
 test_so_of   = $(BUILD)/test-plugins/$(notdir $(basename $(1))).so
 
 PLUGIN_DIRS  := $(foreach d,$(addprefix plugins/,$(call folders_in,plugins)) \
                             $(addprefix examples/,$(call folders_in,examples)),$(d))
-SKIPPED_DIRS := $(foreach d,$(PLUGIN_DIRS),$(if $(call is_buildable,$(call sources_of,$(d))),,$(d)))
+SKIPPED_DIRS := $(foreach d,$(PLUGIN_DIRS),$(if $(and \
+                    $(call is_buildable,$(call sources_of,$(d))),$(call has_library,$(d)/)),,$(d)))
 PLUGIN_SOS   := $(foreach d,$(filter-out $(SKIPPED_DIRS),$(PLUGIN_DIRS)),$(call so_of,$(d)))
 TEST_SOS     := $(foreach s,$(TEST_PLUGINS),$(if $(call is_buildable,$(s)),$(call test_so_of,$(s))))
 
@@ -95,7 +100,7 @@ all: $(if $(SAN),,$(BUILD)/pkgconfig/csgi.pc $(addprefix $(BUILD)/completion/,ba
 server: $(BUILD)/capricorn
 plugins: $(filter $(BUILD)/plugins/%,$(PLUGIN_SOS))
 examples: $(filter $(BUILD)/examples/%,$(PLUGIN_SOS))
-	@$(foreach d,$(SKIPPED_DIRS),echo "$(d) is left out: it takes $(CXX), which is not installed";)true
+	@$(foreach d,$(SKIPPED_DIRS),echo "$(d) is left out: it takes $(or $(LIBRARY_$(d)),$(CXX)), which is not installed";)true
 
 # ---- the server ----
 
@@ -152,12 +157,15 @@ $(1): $(addprefix $(BUILD)/obj/,$(addsuffix .o,$(basename $(2)))) \
       $(if $(filter $(WEB_USERS),$(3)),$(BUILD)/libcsgi_web.a) sdk/csgi-plugin.map
 	@mkdir -p $$(@D)
 	$$(Q)$(if $(filter %.cc,$(2)),$(CXX),$(CC)) $(COMMON) $(PLUGIN_LDFLAGS) -o $$@ \
-	    $$(filter %.o %.a,$$^) -lcjson -lm
+	    $$(filter %.o %.a,$$^) -lcjson -lm \
+	    $(if $(call library_of,$(2)),$(shell pkg-config --libs $(call library_of,$(2)) 2>/dev/null))
 endef
 $(foreach d,$(PLUGIN_DIRS),\
     $(eval $(call plugin_rule,$(call so_of,$(d)),$(call sources_of,$(d)),$(wildcard $(d)/*))))
 $(foreach s,$(TEST_PLUGINS),$(eval $(call plugin_rule,$(call test_so_of,$(s)),$(s),$(s))))
 
+$(BUILD)/obj/examples/postgres/%.o: PLUGIN_CFLAGS += \
+    $(subst -I/,-isystem /,$(shell pkg-config --cflags libpq 2>/dev/null))
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(PLUGIN_CFLAGS) -c -o $@ $<
