@@ -396,7 +396,8 @@ const option_entry option_table[] = {
       .metavar = "USER",
       .fallback = "",
       .help = "become this user once the sockets are bound; root may",
-      .more = "A name or a number. The user's further groups come with it. Plugins are loaded "
+      .more = "A name or a number. The user's further groups come with it, and the files of Unix "
+              "sockets become the user's. Plugins are loaded "
               "afterwards, and no way leads back." },
     { .name = "group",
       .group = OPTIONS_PROCESS,

@@ -224,6 +224,25 @@ static csgi_status set_mode(const address *at, mode_t mode, buffer *reason)
     return listener_refuse(reason, at, errno);
 }
 
+/* Whoever may write the directory can put another file there meanwhile: only the one that was made
+ * is given away. */
+csgi_status listener_give(const listener *self, uid_t user, gid_t group, buffer *reason)
+{
+    struct stat found;
+    csgi_status status = CSGI_OK;
+    int fd;
+
+    if (!self->owns_file) return CSGI_OK;
+    fd = open(address_host(&self->local).bytes, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return listener_refuse(reason, &self->local, errno);
+    if (fstat(fd, &found) != 0 || found.st_dev != self->device || found.st_ino != self->inode)
+        status = listener_refuse(reason, &self->local, EADDRINUSE);
+    else if (fchownat(fd, "", user, group, AT_EMPTY_PATH) != 0)
+        status = listener_refuse(reason, &self->local, errno);
+    close(fd);
+    return status;
+}
+
 csgi_status listener_bind_unix(loop *runner, const char *path, mode_t mode, listener **out,
                                buffer *reason)
 {

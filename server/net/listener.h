@@ -26,6 +26,8 @@ csgi_status listener_bind_tcp(loop *loop, const address *at, bool ipv6_only, lis
 #define LISTENER_MODE_BY_MASK ((mode_t)-1)
 csgi_status listener_bind_unix(loop *loop, const char *path, mode_t mode, listener **out,
                                buffer *reason);
+/* Makes the file of a Unix socket that was bound here another's; of others nothing. */
+csgi_status listener_give(const listener *self, uid_t user, gid_t group, buffer *reason);
 /* Takes a socket that somebody else has bound, and perhaps made listen. CSGI_EFAIL, CSGI_ENOMEM:
  * it stays the caller's. */
 csgi_status listener_adopt(loop *loop, int fd, listener **out, buffer *reason);

@@ -80,7 +80,8 @@ static csgi_status set_groups(const identity *self, buffer *problem)
     return CSGI_OK;
 }
 
-csgi_status identity_assume(const char *user, const char *group, buffer *problem)
+csgi_status identity_assume(const char *user, const char *group, identity_give_fn give, void *arg,
+                            buffer *problem)
 {
     identity found = { .user = geteuid(), .group = getegid() };
     csgi_status status = CSGI_OK;
@@ -95,7 +96,8 @@ csgi_status identity_assume(const char *user, const char *group, buffer *problem
                                "as root, or without them");
         return CSGI_EFAIL;
     }
-    status = set_groups(&found, problem);
+    status = give(arg, found.user, found.group, problem);
+    if (status == CSGI_OK) status = set_groups(&found, problem);
     if (status != CSGI_OK || !found.has_user) return status;
     if (setresuid(found.user, found.user, found.user) != 0) return fail("change the user", problem);
     if (found.user != 0 && setuid(0) == 0) {

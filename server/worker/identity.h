@@ -3,11 +3,17 @@
 #ifndef CAPRICORN_WORKER_IDENTITY_H
 #define CAPRICORN_WORKER_IDENTITY_H
 
+#include <sys/types.h>
+
 #include "base/buffer.h"
 
-/* Becomes that user and group for good; each is a name or a number, or NULL. Without a group it is
- * the user's own; the user's further groups come with it. Who is that user and group
- * already needs not be root. CSGI_EFAIL: *problem is a sentence. */
-csgi_status identity_assume(const char *user, const char *group, buffer *problem);
+/* Gives to the new user and group what will be theirs. On failure *problem is a sentence. */
+typedef csgi_status (*identity_give_fn)(void *arg, uid_t user, gid_t group, buffer *problem);
+
+/* Becomes that user and group for good, having called give while it is root still; each is a name
+ * or a number, or NULL. Without a group it is the user's own; the user's further groups come with
+ * it. Who is that user and group already needs not be root. CSGI_EFAIL: *problem is a sentence. */
+csgi_status identity_assume(const char *user, const char *group, identity_give_fn give, void *arg,
+                            buffer *problem);
 
 #endif

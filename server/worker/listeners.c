@@ -121,6 +121,15 @@ csgi_status listeners_bind(listener_set *self, loop *runner, const bind_list *bi
     return status;
 }
 
+csgi_status listeners_give(const listener_set *self, uid_t user, gid_t group, buffer *problem)
+{
+    csgi_status status = CSGI_OK;
+
+    for (size_t i = 0; i < self->count && status == CSGI_OK; i++)
+        status = listener_give(self->items[i], user, group, problem);
+    return status;
+}
+
 csgi_status listeners_start(listener_set *self, int backlog, accept_fn on_accept, void *arg,
                             buffer *problem)
 {

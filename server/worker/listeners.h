@@ -17,6 +17,8 @@ typedef struct listener_set {
 /* Binds what is listed, in its order, and every address of a name. On failure *problem is a
  * sentence; what was bound is left to listeners_close. */
 csgi_status listeners_bind(listener_set *self, loop *loop, const bind_list *binds, buffer *problem);
+/* Makes the files of Unix sockets another's. On failure *problem is a sentence. */
+csgi_status listeners_give(const listener_set *self, uid_t user, gid_t group, buffer *problem);
 /* Begins to accept on each. */
 csgi_status listeners_start(listener_set *self, int backlog, accept_fn on_accept, void *arg,
                             buffer *problem);

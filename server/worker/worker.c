@@ -379,6 +379,13 @@ static uint64_t choose_max_requests(const server_options *options)
     return options->limit_max_requests + random % (jitter + 1);
 }
 
+static csgi_status give_sockets(void *arg, uid_t user, gid_t group, buffer *problem)
+{
+    worker *self = arg;
+
+    return listeners_give(&self->listeners, user, group, problem);
+}
+
 /* What only root may do comes before. */
 static csgi_status assume_identity(worker *self, buffer *problem)
 {
@@ -387,7 +394,7 @@ static csgi_status assume_identity(worker *self, buffer *problem)
 
     if (options->pid_file) status = pid_file_create(&self->pid_file, options->pid_file, problem);
     if (status != CSGI_OK) return status;
-    return identity_assume(options->user, options->group, problem);
+    return identity_assume(options->user, options->group, give_sockets, self, problem);
 }
 
 static csgi_status make_parts(worker *self, buffer *problem)

@@ -131,6 +131,14 @@ def test_a_group_can_be_named_and_users_can_be_numbers(serve):
 
 
 @needs_root
+def test_the_file_of_a_unix_socket_becomes_the_users(serve):
+    server = serve("process", uds=True, arguments=["--user", "12345", "--group", "54321"])
+    about = os.stat(server.socket_path)
+    assert (about.st_uid, about.st_gid) == (12345, 54321)
+    assert server.get("/identity").status == 200
+
+
+@needs_root
 def test_a_pid_file_that_cannot_be_removed_is_emptied(serve, tmp_path):
     path = tmp_path / "x.pid"
     tmp_path.chmod(0o755)
