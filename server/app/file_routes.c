@@ -157,12 +157,13 @@ static bool add_route(reading *self, app_target *target, csgi_str pattern, csgi_
                       csgi_str host)
 {
     const route added = { .pattern = pattern, .methods = methods, .target = target, .host = host };
-    const route *rival;
+    const route *rival = NULL;
     buffer why = { 0 };
-    csgi_status status;
+    csgi_status status = CSGI_EINVAL;
 
     if (self->is_out_of_memory) return false;
-    status = router_add(self->table->routes, &added, &rival, &why);
+    if (table_takes_around(target->around_count, &why))
+        status = router_add(self->table->routes, &added, &rival, &why);
     if (status == CSGI_ENOMEM) self->is_out_of_memory = true;
     if (status == CSGI_EINVAL) explain(self, target, rival, buffer_str(&why));
     buffer_fini(&why);

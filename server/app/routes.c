@@ -43,12 +43,13 @@ static csgi_status add_route(app_table *table, const app_endpoint *endpoint, buf
     app_target *target = table_new_target(table, endpoint, list_around(table, endpoint, NULL));
     const route *rival = NULL;
     buffer why = { 0 };
-    csgi_status status;
+    csgi_status status = CSGI_EINVAL;
 
     if (!target) return CSGI_ENOMEM;
     target->around_count = list_around(table, endpoint, target->around);
     added.target = target;
-    status = router_add(table->routes, &added, &rival, &why);
+    if (table_takes_around(target->around_count, &why))
+        status = router_add(table->routes, &added, &rival, &why);
     if (status == CSGI_OK) status = table_add_own(table, target, &why);
     if (status == CSGI_EINVAL) explain(endpoint, rival, buffer_str(&why), problem);
     buffer_fini(&why);

@@ -72,6 +72,14 @@ void table_swap_in(app_table *self, app_set *set)
     table_release(before);
 }
 
+bool table_takes_around(size_t around_count, buffer *why)
+{
+    if (around_count <= TABLE_MAX_AROUND) return true;
+    buffer_printf(why, "%zu middleware are around it, expected at most %d", around_count,
+                  TABLE_MAX_AROUND);
+    return false;
+}
+
 app_target *table_new_target(app_table *self, const app_endpoint *endpoint, size_t around_max)
 {
     app_target *target = arena_alloc(&self->memory, sizeof *target, _Alignof(app_target));

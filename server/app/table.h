@@ -7,6 +7,9 @@
 #include "app/app_set.h"
 #include "router/routes_file.h"
 
+/* Around one route: a call's frames lie on its stack. */
+#define TABLE_MAX_AROUND 100
+
 /* What a route leads to: an endpoint, the middleware around it, and what the route says of it. */
 typedef struct app_target {
     app_table *table; /* of which it is */
@@ -55,6 +58,8 @@ void table_swap_in(app_table *self, app_set *set);
 /* A target with all that an endpoint alone says, and room for so much middleware. NULL: no memory.
  */
 app_target *table_new_target(app_table *self, const app_endpoint *endpoint, size_t around_max);
+/* May a route have so much middleware? Otherwise *why says what it may have. */
+bool table_takes_around(size_t around_count, buffer *why);
 /* Does this middleware by default wrap what stands at that path, for that endpoint? */
 bool table_wraps(const app_endpoint *around, const app_endpoint *endpoint);
 /* Adds the default route of an endpoint to its instance's own routes. CSGI_EINVAL, CSGI_ENOMEM. */

@@ -3,6 +3,7 @@
 #include "routes_fixture.h"
 
 #include "app/app_set.h"
+#include "app/table.h"
 #include "failing_malloc.h"
 
 static const csgi_endpoint one[] = {
@@ -110,6 +111,27 @@ static void middleware_wraps_globally_then_by_route_in_the_order_written(void **
     trail[0] = '\0';
     expect_body(&f, "/m/it", "/m/it|/m|/m/it||");
     assert_string_equal(trail, "outer inner weather "); /* a mounted app's own comes last */
+    fixture_close(&f);
+}
+
+/* More would find no room on the stacks of calls, each of which would be answered 503. */
+static void a_route_has_so_much_middleware_at_most(void **state)
+{
+    routes_use uses[TABLE_MAX_AROUND + 1];
+    fixture f;
+    hand_made made;
+
+    (void)state;
+    open_apps(&f, &made);
+    for (size_t i = 0; i < COUNT_OF(uses); i++)
+        uses[i] = use_of("outer:b", 90);
+    file_route(&made, "/a", "site");
+    made.file.around = (routes_around){ uses, TABLE_MAX_AROUND };
+    file_serve(&f, &made);
+    expect_body(&f, "/a", "/a||/a||");
+    made.file.around.count++;
+    file_refused(&f, &made,
+                 "routes.json:1:5: 101 middleware are around it, expected at most 100\n");
     fixture_close(&f);
 }
 
@@ -387,6 +409,7 @@ int main(void)
         cmocka_unit_test(a_route_leads_to_the_endpoint_it_names_or_to_the_only_one),
         cmocka_unit_test(a_route_has_its_own_methods_or_its_endpoints),
         cmocka_unit_test(middleware_wraps_globally_then_by_route_in_the_order_written),
+        cmocka_unit_test(a_route_has_so_much_middleware_at_most),
         cmocka_unit_test(a_mounted_endpoint_gets_all_at_and_below_the_prefix),
         cmocka_unit_test(a_mount_at_the_root_gets_everything),
         cmocka_unit_test(a_mounted_app_is_served_at_its_default_routes_below_the_prefix),
