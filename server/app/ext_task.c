@@ -201,4 +201,5 @@ const csgi_task_extension ext_task = {
     .group_wait = ext_group_wait,
     .group_cancel = ext_group_cancel,
     .start_job = ext_start_job,
+    .sync = &ext_task_sync,
 };

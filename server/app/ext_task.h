@@ -21,6 +21,9 @@ struct csgi_task {
     csgi_task *next_spare;
 };
 
+/* csgi_task_extension.sync. */
+extern const csgi_sync_functions ext_task_sync;
+
 /* Starts a further task of a call; of fresh only fn, arg and group are set. As spawn. */
 csgi_status child_start(call *of, csgi_task fresh, csgi_task **out);
 

@@ -364,6 +364,13 @@ csgi_status task_yield(loop *owner)
     return 0;
 }
 
+csgi_status task_check(loop *owner)
+{
+    const task *self = owner->tasks.current;
+
+    return self && must_end(self) ? task_yield(owner) : 0;
+}
+
 void task_penalty(loop *owner, const char *what)
 {
     penalize(running_task(owner), what);

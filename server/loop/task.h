@@ -69,6 +69,9 @@ void task_wake(task_wait *wait, csgi_status status);
 csgi_status task_sleep(loop *loop, uint64_t ms);
 /* Lets other tasks and events have a turn. 0 or CSGI_ECANCELED. [suspends] */
 csgi_status task_yield(loop *loop);
+/* 0, at once; but of a task that may not wait what its waits return, as task_yield: for what does
+ * not always wait. On the loop's own stack 0. [suspends] */
+csgi_status task_check(loop *loop);
 /* A pause for one who does not listen: grows with each call by this task (0, 1, 2, 4 ... 1000 ms);
  * from 4 ms on it logs, once, what is being ignored ("sends after the client is gone").
  * Cancellation does not cut it short. [suspends] */

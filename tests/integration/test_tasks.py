@@ -161,6 +161,11 @@ def test_a_deadline_ends_a_wait_but_not_behind_a_shield(server):
     assert server.get("/deadline?ms=60000").text == "0 0, 0 0"
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 1000])
+def test_a_queue_hands_all_from_task_to_task(server, count):
+    assert server.get(f"/queue?n={count}").text == str(count)
+
+
 def raise_descriptor_limit(wanted):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:

@@ -455,6 +455,44 @@ ENDPOINT(deadline)
     return plug_reply(self->send, 200, plug_str(text));
 }
 
+/* GET /queue?n=N: a producer and two consumers at a queue of two; the reply is the sum. */
+typedef struct queued {
+    visit *visit;
+    csgi_queue *queue;
+} queued;
+
+static csgi_status consume(void *arg)
+{
+    queued *self = arg;
+    void *item;
+    csgi_status status;
+
+    while ((status = self->visit->tasks->sync->queue_get(self->queue, &item, 5000)) == CSGI_OK)
+        self->visit->sum += *(const unsigned char *)item;
+    return status == CSGI_ESTATE ? CSGI_OK : status;
+}
+
+ENDPOINT(queue)
+{
+    static unsigned char ones[2] = { 1, 1 };
+    const csgi_sync_functions *sync = self->tasks->sync;
+    queued shared = { self, NULL };
+    csgi_group *group;
+    csgi_status status = sync->queue_new(self->host, 2, &shared.queue), failed;
+
+    if (status != CSGI_OK) return status;
+    status = self->tasks->group_open(self->scope, &group);
+    for (int i = 0; i < 2 && status == CSGI_OK; i++)
+        status = self->tasks->group_spawn(group, consume, &shared);
+    for (uint64_t i = plug_number(self->scope, "n", 100); i && status == CSGI_OK; i--)
+        status = sync->queue_put(shared.queue, &ones[i % 2], 5000);
+    sync->queue_close(shared.queue);
+    failed = self->tasks->group_wait(group);
+    if (status == CSGI_OK) status = failed;
+    if (sync->queue_free(shared.queue) != CSGI_OK) return CSGI_EFAIL;
+    return status == CSGI_OK ? reply_number(self, (long)self->sum) : status;
+}
+
 #define GET(name, path, function)                                                     \
     {                                                                                 \
         CSGI_STR(name), CSGI_STR(path), CSGI_STR("GET"), CSGI_HTTP, 0, function, NULL \
@@ -487,6 +525,7 @@ static const csgi_endpoint endpoints[] = {
     GET("errors", "/errors", errors),
     GET("sockets", "/sockets", sockets),
     GET("deadline", "/deadline", deadline),
+    GET("queue", "/queue", queue),
     GET("group", "/group", grouped),
 };
 

@@ -21,6 +21,48 @@ typedef csgi_status (*csgi_job_fn)(const csgi_scope *scope, void *arg);
 
 enum { CSGI_JOB_PERIODIC = 1 }; /* it never ends by itself: cancelled as soon as the app drains */
 
+/* ---- what tasks of one worker tell and hand one another ----
+ *
+ * All of it is for the worker's thread alone (csgi_host.post comes from others), for tasks of any
+ * call or job of it, and is the plugin's to free: freeing is refused with CSGI_EBUSY while a task
+ * waits. Who waits longest is first. A timeout of 0 does not wait, and may be had on the loop;
+ * CSGI_FOREVER has no limit. What waits returns CSGI_ETIMEDOUT when its time is over, and
+ * CSGI_ECANCELED; it has taken or put nothing then. */
+
+#define CSGI_FOREVER UINT64_MAX
+
+typedef struct csgi_task_event csgi_task_event; /* opaque, the server's, as the next two */
+typedef struct csgi_semaphore csgi_semaphore;
+typedef struct csgi_queue csgi_queue;
+
+typedef struct csgi_sync_functions {
+    uint32_t size, reserved;
+
+    /* An event, as asyncio.Event: not set at first. Waits end as long as it is set. new:
+     * CSGI_ENOMEM [task] [loop]; wait: [suspends] */
+    csgi_status (*event_new)(const csgi_host *host, csgi_task_event **event);
+    void (*event_set)(csgi_task_event *event);
+    void (*event_clear)(csgi_task_event *event);
+    csgi_status (*event_wait)(csgi_task_event *event, uint64_t timeout_ms);
+    csgi_status (*event_free)(csgi_task_event *event);
+
+    /* A semaphore: so many may have it at once. new: CSGI_ENOMEM [task] [loop]; acquire:
+     * [suspends] */
+    csgi_status (*semaphore_new)(const csgi_host *host, uint64_t count, csgi_semaphore **made);
+    csgi_status (*semaphore_acquire)(csgi_semaphore *semaphore, uint64_t timeout_ms);
+    void (*semaphore_release)(csgi_semaphore *semaphore);
+    csgi_status (*semaphore_free)(csgi_semaphore *semaphore);
+
+    /* A queue of at most capacity pointers, 1 or more: put waits while it is full, get while it is
+     * empty. After close put returns CSGI_ESTATE, those that wait as well, and get does when what
+     * was in it has been taken. new: CSGI_ENOMEM [task] [loop]; put, get: [suspends] */
+    csgi_status (*queue_new)(const csgi_host *host, size_t capacity, csgi_queue **queue);
+    csgi_status (*queue_put)(csgi_queue *queue, void *item, uint64_t timeout_ms);
+    csgi_status (*queue_get)(csgi_queue *queue, void **item, uint64_t timeout_ms);
+    void (*queue_close)(csgi_queue *queue);
+    csgi_status (*queue_free)(csgi_queue *queue);
+} csgi_sync_functions;
+
 typedef struct csgi_task_extension {
     uint32_t size, reserved;
 
@@ -107,6 +149,9 @@ typedef struct csgi_task_extension {
      * start-up, or is ending. [task] [loop] */
     csgi_status (*start_job)(const csgi_host *host, csgi_str name, uint32_t flags, csgi_job_fn fn,
                              void *arg);
+
+    /* Events, semaphores, queues: a table of the server's, for the host's life. */
+    const csgi_sync_functions *sync;
 } csgi_task_extension;
 
 #endif
