@@ -40,6 +40,15 @@ static void learn(void *self)
     assert_int_equal(between->size, sizeof *between);
 }
 
+/* One letter more. */
+static void note(const char *letter)
+{
+    size_t len = strlen(order);
+
+    order[len] = *letter;
+    order[len + 1] = 0;
+}
+
 /* Three tasks of it, "a", "b" and "c", which have begun to wait when this returns. */
 static void spawn_three(const csgi_scope *scope, csgi_task_fn fn)
 {
@@ -64,7 +73,7 @@ static csgi_status wait_for_event(void *arg)
 {
     csgi_status status = between->event_wait(event, CSGI_FOREVER);
 
-    strcat(order, arg);
+    note(arg);
     return status;
 }
 
@@ -102,7 +111,7 @@ static csgi_status acquire(void *arg)
 {
     csgi_status status = between->semaphore_acquire(semaphore, CSGI_FOREVER);
 
-    strcat(order, arg);
+    note(arg);
     return status;
 }
 
@@ -181,7 +190,7 @@ static csgi_status get_one(void *arg)
     csgi_status status = between->queue_get(queue, &item, CSGI_FOREVER);
 
     (void)arg;
-    if (item) strcat(order, item);
+    if (item) note(item);
     return status;
 }
 
