@@ -9,6 +9,7 @@
 #include <fcntl.h>
 
 #include "app/instance.h"
+#include "app/whole_file.h"
 #include "base/str.h"
 #include "loop/offload.h"
 #include "loop/readiness.h"
@@ -73,8 +74,25 @@ static csgi_status on_offload(const csgi_host *host, csgi_status (*fn)(void *arg
     return status;
 }
 
+static csgi_status on_read_file(const csgi_host *host, csgi_arena *into, csgi_str path,
+                                uint64_t max_size, csgi_str *content)
+{
+    const instance *self = host->server;
+    task *current = task_current(self->set->loop);
+    buffer why = { 0 };
+    csgi_status status;
+
+    if (!into || !path.ptr || !content) return CSGI_EINVAL;
+    if (!current) return CSGI_ESTATE;
+    status = whole_file_read(self->set->loop, into, path, max_size, content, &why);
+    if (why.len) task_set_error(current, buffer_str(&why));
+    buffer_fini(&why);
+    return status;
+}
+
 const csgi_wait_extension ext_wait = {
     .size = sizeof(csgi_wait_extension),
     .fd = on_fd,
     .offload = on_offload,
+    .read_file = on_read_file,
 };

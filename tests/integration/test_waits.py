@@ -144,6 +144,12 @@ def test_a_client_that_goes_away_leaves_no_function_without_its_memory(server):
     assert server.get("/hello").text == "hello"
 
 
+def test_a_file_is_read_within_its_limit(server):
+    assert server.get("/read_name?max=6").text == "Linux\n"
+    reply = server.get("/read_name?max=5")
+    assert (reply.status, reply.text) == (502, "/proc/sys/kernel/ostype is larger than 5 bytes")
+
+
 def test_stopping_waits_for_what_runs(serve):
     server = serve("waits")
     with server.connect() as connection:

@@ -157,6 +157,22 @@ static csgi_status block(void *instance, const csgi_scope *scope, csgi_receive *
     return plug_reply(send, 200, plug_str(text));
 }
 
+/* GET /read_name?max=N: this system's name, from a file. */
+static csgi_status read_name(void *instance, const csgi_scope *scope, csgi_receive *receive,
+                             csgi_send *send)
+{
+    const csgi_host *host = instance;
+    csgi_str content, detail;
+    csgi_status status =
+        waiting(host)->read_file(host, scope->arena, plug_str("/proc/sys/kernel/ostype"),
+                                 plug_number(scope, "max", 100), &content);
+
+    (void)receive;
+    if (status == CSGI_OK) return plug_reply(send, 200, content);
+    host->last_error(host, &detail);
+    return plug_reply(send, 502, detail);
+}
+
 /* GET /crash: on another thread. */
 static csgi_status crash(void *instance, const csgi_scope *scope, csgi_receive *receive,
                          csgi_send *send)
@@ -184,8 +200,8 @@ static csgi_status hello(void *instance, const csgi_scope *scope, csgi_receive *
         .name = CSGI_STR(#endpoint), .path = CSGI_STR("/" #endpoint), .accepts = CSGI_HTTP, \
         .call = endpoint                                                                    \
     }
-static const csgi_endpoint endpoints[] = { PLUG(ask), PLUG(wrong), PLUG(block), PLUG(crash),
-                                           PLUG(hello) };
+static const csgi_endpoint endpoints[] = { PLUG(ask),   PLUG(wrong),     PLUG(block),
+                                           PLUG(crash), PLUG(read_name), PLUG(hello) };
 
 static const csgi_plugin plugin = {
     CSGI_PLUGIN_HEAD,          .endpoint_size = sizeof(csgi_endpoint),

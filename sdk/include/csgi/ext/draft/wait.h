@@ -58,6 +58,15 @@ typedef struct csgi_wait_extension {
      * none. CSGI_ENOMEM. CSGI_EINVAL. CSGI_ESTATE: outside of a task. [task] [suspends] */
     csgi_status (*offload)(const csgi_host *host, csgi_status (*fn)(void *arg), void *arg,
                            csgi_status *result);
+
+    /* Reads a regular file of at most max_size bytes, by a thread as offload's; content lives in
+     * the arena, and a NUL follows it that len does not count. A relative path starts at the
+     * server's working directory. CSGI_EFAIL: last_error says what the system said, as in "cannot
+     * open prices.csv: No such file or directory". CSGI_ELIMIT: it is larger, or as for offload.
+     * CSGI_EINVAL: it is no regular file, or the path is none. CSGI_ECANCELED, CSGI_ETIMEDOUT,
+     * CSGI_ENOMEM. CSGI_ESTATE: outside of a task. [task] [suspends] */
+    csgi_status (*read_file)(const csgi_host *host, csgi_arena *arena, csgi_str path,
+                             uint64_t max_size, csgi_str *content);
 } csgi_wait_extension;
 
 #endif
