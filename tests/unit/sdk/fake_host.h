@@ -132,10 +132,35 @@ static inline csgi_status fake_sleep_ms(const csgi_host *host, uint64_t ms)
     return fake_sleep_fails_with;
 }
 
+/* The job that was started last, for a test to run; and what starting one returns. */
+static struct {
+    csgi_status fails_with;
+    int started;
+    csgi_job_fn fn;
+    void *arg;
+    uint32_t flags;
+    char name[64];
+} fake_job;
+
+static inline csgi_status fake_start_job(const csgi_host *host, csgi_str name, uint32_t flags,
+                                         csgi_job_fn fn, void *arg)
+{
+    (void)host;
+    if (fake_job.fails_with != CSGI_OK) return fake_job.fails_with;
+    fake_job.started++;
+    fake_job.fn = fn;
+    fake_job.arg = arg;
+    fake_job.flags = flags;
+    fake_copy(fake_job.name, sizeof(fake_job.name), name);
+    return CSGI_OK;
+}
+
 static inline const void *fake_extension(const csgi_host *host, const char *id)
 {
     static const csgi_client_extension client = { sizeof(client), 0, fake_fetch };
-    static const csgi_task_extension tasks = { .size = sizeof(tasks), .sleep_ms = fake_sleep_ms };
+    static const csgi_task_extension tasks = { .size = sizeof(tasks),
+                                               .sleep_ms = fake_sleep_ms,
+                                               .start_job = fake_start_job };
 
     (void)host;
     if (strcmp(id, CSGI_TASK_EXTENSION) == 0) return &tasks;
