@@ -144,8 +144,8 @@ def end_group(process):
 
 
 def stop_on_signals():
-    """SIGTERM and SIGHUP unwind as an exception does, so that every server is stopped."""
-    for one in (signal.SIGTERM, signal.SIGHUP):
+    """SIGINT, SIGTERM and SIGHUP unwind as an exception does, so that every server is stopped."""
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(one, lambda number, _: sys.exit(128 + number))
 
 

@@ -103,5 +103,5 @@ def test_nothing_is_left_running_when_a_benchmark_is_ended(number, tmp_path):
         wait_until(lambda: any(b"wrk" in line for line in with_mark(mark)), "it measures", 30)
     finally:
         process.send_signal(number)
-        process.wait(20)
-    wait_until(lambda: not with_mark(mark), "all have ended", 20)
+        process.wait(60)
+    wait_until(lambda: not with_mark(mark), "all have ended", 60)
