@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * The extension csgi.draft.wait/1: waiting for descriptors, and blocking code on
- * other threads. */
+ * The extension csgi.draft.wait/1: waiting for descriptors, blocking code on other threads, files
+ * and names. */
 #include "app/extensions.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-
-#include <fcntl.h>
+#include <string.h>
 
 #include "app/instance.h"
 #include "app/whole_file.h"
 #include "base/str.h"
 #include "loop/offload.h"
 #include "loop/readiness.h"
+#include "net/address.h"
 
 _Static_assert(CSGI_READABLE == READINESS_READ && CSGI_WRITABLE == READINESS_WRITE,
                "the loop takes them as they are");
@@ -90,9 +91,82 @@ static csgi_status on_read_file(const csgi_host *host, csgi_arena *into, csgi_st
     return status;
 }
 
+/* A name of DNS has at most 253 bytes. */
+#define NAME_MAX_LEN 253u
+
+typedef struct lookup {
+    arena *into;
+    csgi_addresses *out;
+    task_wait *waiter;
+    buffer why;
+    bool is_done;
+} lookup;
+
+static csgi_status keep_addresses(const lookup *self, const address *found, size_t count)
+{
+    csgi_str *items = arena_alloc(self->into, count * sizeof *items, _Alignof(csgi_str));
+
+    if (!items) return CSGI_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        address_text text = address_host(&found[i]);
+
+        items[i] = arena_copy_str(self->into, (csgi_str){ text.bytes, text.len });
+        if (!items[i].ptr) return CSGI_ENOMEM;
+    }
+    *self->out = (csgi_addresses){ items, count };
+    return CSGI_OK;
+}
+
+static void on_resolved(void *arg, const address *found, size_t count, const char *reason)
+{
+    lookup *self = arg;
+
+    self->is_done = true;
+    if (count == 0) buffer_printf(&self->why, "%s", reason);
+    task_wake(self->waiter, count ? keep_addresses(self, found, count) : CSGI_EUNREACH);
+}
+
+static csgi_status look_up(loop *runner, lookup *self, const char *name)
+{
+    address known[ADDRESS_LOCALHOSTS];
+    size_t count = address_from_localhost(known, name, 0);
+    resolving *request;
+    csgi_status status;
+
+    if (count == 0 && address_from_ip(&known[0], name, 0) == CSGI_OK) count = 1;
+    if (count) return keep_addresses(self, known, count);
+    status = address_resolve(runner, name, 0, on_resolved, self, &request);
+    if (status != CSGI_OK) return status;
+    status = task_wait_at(runner, &self->waiter);
+    if (!self->is_done) resolving_cancel(request);
+    return status;
+}
+
+static csgi_status on_resolve(const csgi_host *host, csgi_arena *into, csgi_str name,
+                              csgi_addresses *addresses)
+{
+    const instance *self = host->server;
+    task *current = task_current(self->set->loop);
+    lookup item = { .into = into, .out = addresses };
+    char text[NAME_MAX_LEN + 1];
+    csgi_status status;
+
+    if (!into || !addresses || !name.ptr || name.len == 0 || name.len > NAME_MAX_LEN ||
+        memchr(name.ptr, '\0', name.len))
+        return CSGI_EINVAL;
+    if (!current) return CSGI_ESTATE;
+    memcpy(text, name.ptr, name.len);
+    text[name.len] = '\0';
+    status = look_up(self->set->loop, &item, text);
+    if (item.why.len) task_set_error(current, buffer_str(&item.why));
+    buffer_fini(&item.why);
+    return status;
+}
+
 const csgi_wait_extension ext_wait = {
     .size = sizeof(csgi_wait_extension),
     .fd = on_fd,
     .offload = on_offload,
     .read_file = on_read_file,
+    .resolve = on_resolve,
 };

@@ -150,6 +150,13 @@ def test_a_file_is_read_within_its_limit(server):
     assert (reply.status, reply.text) == (502, "/proc/sys/kernel/ostype is larger than 5 bytes")
 
 
+def test_a_name_is_looked_up(server):
+    assert server.get("/look_up?localhost").text == "127.0.0.1"
+    assert server.get("/look_up?127.1").text == "127.0.0.1"  # asked of the system
+    reply = server.get("/look_up?not%20a%20name")
+    assert reply.status == 502 and reply.text
+
+
 def test_stopping_waits_for_what_runs(serve):
     server = serve("waits")
     with server.connect() as connection:

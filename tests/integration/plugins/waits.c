@@ -173,6 +173,21 @@ static csgi_status read_name(void *instance, const csgi_scope *scope, csgi_recei
     return plug_reply(send, 502, detail);
 }
 
+/* GET /look_up?NAME: the first address of that host. */
+static csgi_status look_up(void *instance, const csgi_scope *scope, csgi_receive *receive,
+                           csgi_send *send)
+{
+    const csgi_host *host = instance;
+    csgi_addresses found;
+    csgi_status status = waiting(host)->resolve(host, scope->arena, scope->query_string, &found);
+    csgi_str detail;
+
+    (void)receive;
+    if (status == CSGI_OK) return plug_reply(send, 200, found.items[0]);
+    host->last_error(host, &detail);
+    return plug_reply(send, 502, detail);
+}
+
 /* GET /crash: on another thread. */
 static csgi_status crash(void *instance, const csgi_scope *scope, csgi_receive *receive,
                          csgi_send *send)
@@ -200,8 +215,8 @@ static csgi_status hello(void *instance, const csgi_scope *scope, csgi_receive *
         .name = CSGI_STR(#endpoint), .path = CSGI_STR("/" #endpoint), .accepts = CSGI_HTTP, \
         .call = endpoint                                                                    \
     }
-static const csgi_endpoint endpoints[] = { PLUG(ask),   PLUG(wrong),     PLUG(block),
-                                           PLUG(crash), PLUG(read_name), PLUG(hello) };
+static const csgi_endpoint endpoints[] = { PLUG(ask),       PLUG(wrong),   PLUG(block), PLUG(crash),
+                                           PLUG(read_name), PLUG(look_up), PLUG(hello) };
 
 static const csgi_plugin plugin = {
     CSGI_PLUGIN_HEAD,          .endpoint_size = sizeof(csgi_endpoint),

@@ -17,6 +17,12 @@
 /* A timeout that never passes. */
 #define CSGI_NO_TIMEOUT UINT64_MAX
 
+/* IP addresses as text ("127.0.0.1", "::1"), in the order in which they should be tried. */
+typedef struct csgi_addresses {
+    const csgi_str *items;
+    size_t count;
+} csgi_addresses;
+
 typedef struct csgi_wait_extension {
     uint32_t size, reserved;
 
@@ -67,6 +73,14 @@ typedef struct csgi_wait_extension {
      * CSGI_ENOMEM. CSGI_ESTATE: outside of a task. [task] [suspends] */
     csgi_status (*read_file)(const csgi_host *host, csgi_arena *arena, csgi_str path,
                              uint64_t max_size, csgi_str *content);
+
+    /* Looks the addresses of a host up, at least one, as the system does (/etc/hosts, DNS), which
+     * getaddrinfo would do while everybody waits. They live in the arena; an address is its own.
+     * CSGI_EUNREACH: there is none; last_error says why. CSGI_EINVAL: this is no name.
+     * CSGI_ECANCELED, CSGI_ETIMEDOUT, CSGI_ENOMEM. CSGI_ESTATE: outside of a task. [task]
+     * [suspends] */
+    csgi_status (*resolve)(const csgi_host *host, csgi_arena *arena, csgi_str name,
+                           csgi_addresses *addresses);
 } csgi_wait_extension;
 
 #endif
