@@ -84,6 +84,7 @@ uint64_t call_due_ms(const loop *runner)
     const call *of = call_current(runner);
     uint64_t due_ms = running ? task_due_ms(running) : UINT64_MAX;
 
+    if (running && task_is_shielded(running)) return due_ms; /* the call's is outside of it */
     return of && of->deadline_ms < due_ms ? of->deadline_ms : due_ms;
 }
 

@@ -67,7 +67,7 @@ csgi_status call_start_task(call *self, task_fn fn, task_end_fn on_end, void *ar
 /* The call that the running task works for; NULL on the loop's own stack. */
 const call *call_current(const loop *runner);
 /* When the running task must have ended what it does: its call's deadline or one of its own, the
- * nearest, on loop_now_ms; UINT64_MAX: none. */
+ * nearest that no shield keeps back, on loop_now_ms; UINT64_MAX: none. */
 uint64_t call_due_ms(const loop *runner);
 
 /* "CSGI_EFAIL", or NULL for a number that is no status. */

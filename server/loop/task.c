@@ -422,6 +422,11 @@ void task_unshield(task *self)
     self->shields--;
 }
 
+bool task_is_shielded(const task *self)
+{
+    return self->shields > 0;
+}
+
 void task_shield_for_app(task *self)
 {
     self->app_shields++;

@@ -87,6 +87,8 @@ bool task_is_cancelled(const task *self);
 void task_shield(task *self);
 void task_unshield(task *self);
 
+/* By the server or by the app. */
+bool task_is_shielded(const task *self);
 /* The same for the app, which cannot take away the server's: CSGI_ESTATE, there is none of its own.
  * The second returns what the next wait will, CSGI_ECANCELED or CSGI_ETIMEDOUT, or 0. */
 void task_shield_for_app(task *self);

@@ -148,6 +148,18 @@ static void fetch_late(void *arg)
     deadline_ns = deferring->deadline_ns(scope);
 }
 
+static csgi_status fetch_shielded(void *self, const csgi_scope *scope, csgi_receive *receive,
+                                  csgi_send *send)
+{
+    (void)receive, (void)send;
+    deferring = self;
+    task_of(deferring)->shield_enter(deferring);
+    task_of(deferring)->sleep_ms(deferring, TIMEOUT_MS * 2);
+    fetch_late((void *)(uintptr_t)scope);
+    first = task_of(deferring)->shield_leave(deferring);
+    return first;
+}
+
 static csgi_status defer_a_fetch(void *self, const csgi_scope *scope, csgi_receive *receive,
                                  csgi_send *send)
 {
@@ -184,6 +196,7 @@ static const csgi_endpoint endpoints[] = {
     ENDPOINT("deadline", "/told", tell_deadline),
     ENDPOINT("nap", "/nap", nap),
     ENDPOINT("defer", "", defer_a_fetch),
+    ENDPOINT("shield", "", fetch_shielded),
 };
 
 static void open_route(fixture *self, hand_made *made, const char *use)
@@ -327,6 +340,22 @@ static void a_fetch_ends_at_the_deadline_and_so_does_what_it_asked(void **state)
     fixture_close(&f);
 }
 
+static void a_shield_keeps_the_routes_time_back(void **state)
+{
+    fixture f;
+    hand_made made;
+
+    (void)state;
+    open_route(&f, &made, "slow:shield");
+    file_serve(&f, &made);
+    of_fetch = CSGI_EFAIL;
+    assert_int_equal(get(&f, "/it").status, 504);
+    fixture_close(&f);
+    assert_int_equal(of_fetch, CSGI_OK);
+    assert_int_equal(first, CSGI_ETIMEDOUT);
+    assert_true(deadline_ns == UINT64_MAX);
+}
+
 static void what_was_deferred_has_its_own_time(void **state)
 {
     fixture f;
@@ -408,6 +437,7 @@ int main(void)
         cmocka_unit_test(receive_says_that_the_request_is_over),
         cmocka_unit_test(a_fetch_ends_at_the_deadline_and_so_does_what_it_asked),
         cmocka_unit_test(what_was_deferred_has_its_own_time),
+        cmocka_unit_test(a_shield_keeps_the_routes_time_back),
         cmocka_unit_test(without_a_timeout_there_is_no_deadline),
         cmocka_unit_test(a_body_over_the_routes_limit_is_413_and_reaches_nobody),
     };
