@@ -437,9 +437,11 @@ csgi_status app_set_route_file(app_set *self, const routes_file *file, buffer *p
         buffer_printf(problem, "no memory for the route table");
         return CSGI_ENOMEM;
     }
-    tell_warnings(&read);
+    if (!file->is_part) { /* of which the mistakes are what counts */
+        tell_warnings(&read);
+        warn_of_unused(&read);
+    }
     buffer_fini(&read.warnings);
-    warn_of_unused(&read);
     table_swap_in(read.table, self);
     return CSGI_OK;
 }

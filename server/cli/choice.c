@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "cli/command.h"
+#include "worker/probe.h"
 #include "worker/worker.h"
 
 static bool ends_with(csgi_str text, csgi_str end)
@@ -42,6 +43,22 @@ static bool tell(const command *it, int status, buffer *problem, int *exit_statu
     return false;
 }
 
+/* The text of the routes file has mistakes: adds those in what the rest of it names, as if there
+ * were no others, so that all are told at once. */
+static void add_wrong_names(const plugin_choice *self, const command *it,
+                            const server_options *options, const routes_file *routes,
+                            buffer *problem)
+{
+    const plugin_choice part = { self->files, self->file_count, routes };
+    buffer report = { 0 };
+
+    if (it->uses == OPTION_OF_HEALTH) return; /* which loads nothing */
+    log_init(LOG_WARNING, LOG_PLAIN);
+    if (!probe_choice(options, &part, &report)) buffer_append_str(problem, buffer_str(&report));
+    routes_file_sort_complaints(routes, problem);
+    buffer_fini(&report);
+}
+
 bool choice_read(plugin_choice *self, const command *it, server_options *options, char **files,
                  int file_count, routes_file *routes, int *exit_status)
 {
@@ -57,7 +74,11 @@ bool choice_read(plugin_choice *self, const command *it, server_options *options
     if (problem.len) return tell(it, EXIT_USAGE, &problem, exit_status);
     if (!named) named = options->routes;
     if (!named) return true;
-    status = routes_file_read(routes, named, options, &problem);
+    status = routes_file_read_part(routes, named, options, &problem);
+    if (status == CSGI_EINVAL && routes->is_part) {
+        add_wrong_names(self, it, options, routes, &problem);
+        routes_file_fini(routes);
+    }
     if (status == CSGI_ENOMEM) buffer_printf(&problem, "%s: no memory to read it\n", named);
     if (status != CSGI_OK) return tell(it, EXIT_START_FAILED, &problem, exit_status);
     buffer_fini(&problem);

@@ -27,22 +27,24 @@ static bool has_app(const routes_reader *self, csgi_str name, size_t from)
     return false;
 }
 
-/* False: it has no plugin that could be read, and the complaint is made. */
+/* False: something is wrong with it, and the complaint is made. */
 static bool read_app_object(routes_reader *self, const json_value *it, const routes_shape *shape,
                             routes_app *out)
 {
     const json_value *plugin = json_find(it, STR("plugin")), *config = json_find(it, STR("config"));
+    size_t before = self->problem->len;
 
     *out = (routes_app){ .config = STR("{}"), .at = it->key.len ? it->key_at : it->at };
     out->plugin_at = plugin ? plugin->at : out->at;
     out->config_at = config ? config->at : out->at;
     routes_read_object(self, it, shape, out);
-    return out->plugin.len > 0;
+    return out->plugin.len > 0 && self->problem->len == before;
 }
 
 void routes_read_apps(routes_reader *self, const json_value *apps)
 {
     for (const json_value *it = apps->first; it; it = it->next) {
+        size_t before = self->problem->len;
         routes_app app;
 
         if (routes_is_repeated(self, it)) continue;
@@ -53,10 +55,12 @@ void routes_read_apps(routes_reader *self, const json_value *apps)
         }
         if (it->kind != JSON_OBJECT) {
             routes_refuse(self, it, it->key.ptr, "an object such as {\"plugin\": \"weather\"}");
-        } else if (read_app_object(self, it, &routes_app_shape, &app)) {
+        } else if (read_app_object(self, it, &routes_app_shape, &app) &&
+                   self->problem->len == before) {
             app.name = routes_copy(self, it->key);
             add_app(self, &app);
         }
+        self->has_lost_app |= self->problem->len > before;
     }
 }
 

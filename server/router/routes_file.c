@@ -19,6 +19,13 @@ static void read_member(routes_reader *self, const json_value *it, const routes_
 
 /* ---- any object ---- */
 
+/* Without these whatever else is named could not be found, which would be no news. */
+static void note_lost(routes_reader *self, const routes_shape *shape, csgi_str key)
+{
+    if (shape == &routes_root_shape && (str_eq(key, STR("plugins")) || str_eq(key, STR("apps"))))
+        self->is_lost = true;
+}
+
 static void complain_missing(routes_reader *self, const json_value *object,
                              const routes_shape *shape)
 {
@@ -52,6 +59,7 @@ static void complain_unknown(routes_reader *self, const json_value *member,
             self->has_no_memory = true;
     }
     nearest = suggest_nearest(member->key, known, shape->count);
+    note_lost(self, shape, nearest);
     if (nearest.len) {
         routes_complain(self, member->key_at,
                         "\"%.*s\": there is no such key in %s (did you mean \"%.*s\"?)",
@@ -74,21 +82,25 @@ void routes_read_object(routes_reader *self, const json_value *object, const rou
         const routes_key *key = routes_shape_find(shape, member->key);
 
         if (routes_is_repeated(self, member)) continue;
-        if (!key)
+        if (!key) {
             complain_unknown(self, member, shape);
-        else if (!routes_kind_takes(key->kind, member->kind))
+        } else if (!routes_kind_takes(key->kind, member->kind)) {
             routes_refuse(self, member, key->name, routes_kind_expects(key->kind));
-        else
+            note_lost(self, shape, member->key);
+        } else {
             read_member(self, member, key, (char *)out + key->offset);
+        }
     }
 }
 
 static void read_plugins(routes_reader *self, const json_value *plugins)
 {
+    size_t before = self->problem->len;
     csgi_str dir = STR("");
     buffer why = { 0 };
 
     routes_read_object(self, plugins, &routes_plugins_shape, &dir);
+    self->is_lost |= self->problem->len > before;
     if (dir.len && options_set_from_file(self->options, options_find_key(STR("plugin_dir")),
                                          dir.ptr, &why) != CSGI_OK)
         self->has_no_memory = true; /* a path cannot be wrong */
@@ -142,11 +154,14 @@ static void read_routes(routes_reader *self, const json_value *list)
 
     if (!routes) return;
     for (const json_value *it = list->first; it; it = it->next) {
+        size_t before = self->problem->len;
+
         if (it->kind == JSON_OBJECT)
-            read_route(self, it, &routes[count++]);
+            read_route(self, it, &routes[count]);
         else
             routes_refuse(self, it, "routes",
                           "a route such as {\"path\": \"/\", \"app\": \"APP\"}");
+        count += self->problem->len == before; /* a wrong one is left out */
     }
     self->file->routes = routes;
     self->file->route_count = count;
@@ -223,11 +238,19 @@ static csgi_status parse(const routes_reader *self, buffer *text, arena *memory,
     return status;
 }
 
+/* With mistakes it is a part: an app of the default routes could stand for one that is left out. */
+static void keep_part(routes_reader *self)
+{
+    self->file->is_part = self->has_mistakes && !self->is_lost && !self->has_no_memory;
+    if (self->has_lost_app) self->file->has_default_routes = false;
+}
+
 static csgi_status read_tree(routes_reader *self, const json_value *root)
 {
     if (root->kind == JSON_OBJECT) {
         routes_read_object(self, root, &routes_root_shape, self->file);
-        if (!self->has_mistakes) routes_keep_apps(self, json_find(root, STR("apps")));
+        routes_keep_apps(self, json_find(root, STR("apps")));
+        keep_part(self);
     } else {
         buffer found = { 0 };
 
@@ -240,8 +263,8 @@ static csgi_status read_tree(routes_reader *self, const json_value *root)
     return self->has_mistakes ? CSGI_EINVAL : CSGI_OK;
 }
 
-csgi_status routes_file_read(routes_file *self, const char *path, server_options *options,
-                             buffer *problem)
+csgi_status routes_file_read_part(routes_file *self, const char *path, server_options *options,
+                                  buffer *problem)
 {
     server_options changed = *options;
     routes_reader reader = { .file = self, .options = &changed, .problem = problem };
@@ -256,13 +279,26 @@ csgi_status routes_file_read(routes_file *self, const char *path, server_options
     status = self->name.ptr ? find_dir(self, problem) : CSGI_ENOMEM;
     if (status == CSGI_OK) status = parse(&reader, &text, &reader.scratch, &root);
     if (status == CSGI_OK) status = read_tree(&reader, root);
-    if (status == CSGI_OK)
+    if (status == CSGI_OK || self->is_part)
         *options = changed;
     else
         routes_file_fini(self);
     arena_reset(&reader.scratch);
     buffer_fini(&reader.apps);
     buffer_fini(&text);
+    return status;
+}
+
+csgi_status routes_file_read(routes_file *self, const char *path, server_options *options,
+                             buffer *problem)
+{
+    server_options changed = *options;
+    csgi_status status = routes_file_read_part(self, path, &changed, problem);
+
+    if (status == CSGI_OK)
+        *options = changed;
+    else if (self->is_part)
+        routes_file_fini(self);
     return status;
 }
 

@@ -54,6 +54,7 @@ typedef struct routes_file {
     const routes_entry *routes;
     size_t route_count;
     bool has_default_routes;
+    bool is_part; /* the file has mistakes, and this is what is well-formed in it */
 } routes_file;
 
 /* Reads a routes file. Its server options are set in options, where neither the environment nor an
@@ -62,10 +63,19 @@ typedef struct routes_file {
  * routes_file_fini is owed, and options borrow the file's strings. */
 csgi_status routes_file_read(routes_file *self, const char *path, server_options *options,
                              buffer *problem);
+/* The same, but whoever knows more of the file can complain of the rest of it: after CSGI_EINVAL
+ * with is_part set, the entries that nothing is wrong with are here, options are set as far as they
+ * could be, and routes_file_fini is owed. Without is_part nothing can be said of the rest, as the
+ * file is no JSON, or where its plugins or which its apps are is not known. */
+csgi_status routes_file_read_part(routes_file *self, const char *path, server_options *options,
+                                  buffer *problem);
 void routes_file_fini(routes_file *self);
 
 /* Adds the beginning of a complaint to *problem: "routes.json:12:27: ". */
 void routes_file_complain(const routes_file *self, file_position at, buffer *problem);
+/* Puts the lines of *problem in the order of the file. A line that begins with no position of it
+ * stays behind the one before it. */
+void routes_file_sort_complaints(const routes_file *self, buffer *problem);
 
 /* The JSON Schema (2020-12) of a routes file, from the tables that reading uses. */
 csgi_status routes_file_print_schema(buffer *out);

@@ -93,6 +93,7 @@ void routes_read_server(routes_reader *self, const json_value *server)
                             "\"%.*s\": found under \"server\", expected \"plugins\": {\"dir\": "
                             "...}",
                             STR_ARG(json_shorten(member->key)));
+            self->is_lost = true;
         } else if (!entry) {
             complain_unknown(self, member, meant);
         } else {

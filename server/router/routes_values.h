@@ -14,6 +14,8 @@ typedef struct routes_reader {
     arena scratch; /* until the file is read */
     buffer apps;   /* routes_app, as many as there are yet */
     bool has_mistakes, has_no_memory;
+    bool has_lost_app; /* one under "apps" is wrong, and left out */
+    bool is_lost;      /* where the plugins are, or which apps there are, is not known */
 } routes_reader;
 
 /* A line more of *problem: the position, and the sentence made fit for one line. */

@@ -251,6 +251,7 @@ csgi_status plugins_load_routed(app_set *apps, const server_options *options,
     add_apps(&self);
     status = self.is_out_of_memory ? CSGI_ENOMEM : app_set_route_file(apps, self.routes, problem);
     if (status == CSGI_OK && self.has_mistakes) status = CSGI_EINVAL;
+    if (status == CSGI_EINVAL) routes_file_sort_complaints(self.routes, problem);
     end(&self);
     if (status == CSGI_OK) log_routes(apps, choice->routes);
     return status;

@@ -40,3 +40,11 @@ def test_what_is_said_of_a_wrong_file(folder, path):
     status, said, complaint = run(folder, "check", path.name)
     assert complaint == path.with_suffix(".txt").read_text()
     assert (status, said) == (1, "")
+
+
+@pytest.mark.parametrize("words, status", [(["run"], 3), (["run", "--check"], 3), (["routes"], 1),
+                                           (["call", "GET /"], 1)])
+def test_every_command_that_loads_tells_mistakes_of_both_kinds(folder, words, status):
+    source = next(path for path in WRONG if path.stem == "mixed-texts-and-names")
+    shutil.copy(source, folder / source.name)
+    assert run(folder, *words, source.name) == (status, "", source.with_suffix(".txt").read_text())

@@ -38,6 +38,18 @@ static void read_expected(const char *name, buffer *out)
         fail_msg("%.*s", STR_ARG(buffer_str(&problem)));
 }
 
+/* What is seen without plugins is a part of what is said of a file with mistakes of both kinds. */
+static void assert_lines_among(const buffer *problem, buffer *expected)
+{
+    assert_int_equal(buffer_append(expected, "", 1), CSGI_OK);
+    for (csgi_str rest = buffer_str(problem); rest.len;) {
+        csgi_str line = str_take(&rest, '\n');
+
+        if (!memmem(expected->bytes, expected->len, line.ptr, line.len + 1))
+            fail_msg("found:\n%.*s\nexpected:\n%s", STR_ARG(line), expected->bytes);
+    }
+}
+
 /* Has the file mistakes that are seen without plugins? They are as expected. */
 static int is_told(const char *name)
 {
@@ -54,7 +66,9 @@ static int is_told(const char *name)
     }
     assert_int_equal(status, CSGI_EINVAL);
     read_expected(name, &expected);
-    if (!str_eq(buffer_str(&problem), buffer_str(&expected)))
+    if (strncmp(name, "mixed-", 6) == 0)
+        assert_lines_among(&problem, &expected);
+    else if (!str_eq(buffer_str(&problem), buffer_str(&expected)))
         fail_msg("found:\n%.*sexpected:\n%.*s", STR_ARG(buffer_str(&problem)),
                  STR_ARG(buffer_str(&expected)));
     buffer_fini(&problem);
