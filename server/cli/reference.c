@@ -24,7 +24,7 @@ static const char introduction[] =
     "Names, "
     "meanings and defaults are\nUvicorn's where it has the same thing. A mistake is an error "
     "wherever it stands, and every one is told at once; a variable\n`CAPRICORN_...` that is no "
-    "option is warned of.\n"
+    "option is warned of, and one that is empty counts as unset.\n"
     "\n"
     "How values are written:\n"
     "\n"

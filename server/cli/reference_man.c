@@ -164,7 +164,8 @@ static void print_options(buffer *out)
 
 static const char environment[] =
     ".SH ENVIRONMENT\n"
-    ".TP\n.B CAPRICORN_*\nThe options, see above.\nOne that is no option is warned of.\n"
+    ".TP\n.B CAPRICORN_*\nThe options, see above.\nOne that is no option is warned of; an empty "
+    "one counts as unset.\n"
     ".TP\n.B PORT\nThe port to listen on, where neither an argument nor a variable of the\nabove "
     "says where to listen.\n"
     ".TP\n.B NO_COLOR\nWhen it is set and not empty, the logs have no colour on a terminal.\n"
@@ -175,7 +176,7 @@ static const char environment[] =
     "The service manager is told when the server is ready and when it stops,\n"
     "and that it is alive.\n"
     ".SH SIGNALS\n"
-    ".TP\n.BR SIGINT \", \" SIGTERM\n"
+    ".TP\n.BR SIGINT \", \" SIGTERM \", \" SIGHUP\n"
     "Let running requests end, then exit.\nA second SIGINT cuts them.\n"
     ".SH SEE ALSO\n"
     "docs/options.md, docs/plugins.md and docs/logs.md in Capricorn\\(aqs sources.\n";

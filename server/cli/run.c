@@ -84,7 +84,8 @@ const command run_command = {
              "\n"
              "  --check   load everything, say whether it could be served, and exit\n"
              "\n"
-             "SIGINT and SIGTERM end it gracefully; a second SIGINT cuts what is still running.\n"
+             "SIGINT, SIGTERM and SIGHUP end it gracefully; a second SIGINT cuts what is still "
+             "running.\n"
              "\n"
              "Exit status: 0 stopped, 1 stopped but calls ignored it, 2 wrong usage, 3 start-up "
              "failed.",

@@ -83,12 +83,13 @@ static bool is_service_link(csgi_str name, csgi_str value)
             str_starts_with(str_slice(value, str_find_char(value, ':'), SIZE_MAX), STR("://")));
 }
 
-/* What a variable of ours says, or NULL. */
+/* What a variable of ours says, or NULL: an empty one, as Compose makes of what is not set there,
+ * says nothing. */
 static const char *own_variable(const char *name)
 {
     const char *text = getenv(name);
 
-    return text && is_service_link(str_from(name), str_from(text)) ? NULL : text;
+    return !text || !*text || is_service_link(str_from(name), str_from(text)) ? NULL : text;
 }
 
 /* PORT is how platforms say the port; it counts where nothing of ours says where to listen. */

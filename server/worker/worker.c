@@ -69,6 +69,7 @@ static void ignore_signals(void)
     sigemptyset(&those);
     sigaddset(&those, SIGINT);
     sigaddset(&those, SIGTERM);
+    sigaddset(&those, SIGHUP);
     sigprocmask(SIG_BLOCK, &those, NULL);
 }
 
@@ -410,11 +411,21 @@ static csgi_status make_parts(worker *self, buffer *problem)
     return status == CSGI_OK ? make_apps(self, problem) : status;
 }
 
+/* Under nohup a closed terminal is not to end the server. */
+static bool heeds_hangup(void)
+{
+    struct sigaction now;
+
+    return sigaction(SIGHUP, NULL, &now) == 0 && now.sa_handler != SIG_IGN;
+}
+
 static csgi_status watch_signals(worker *self)
 {
     csgi_status status = loop_watch_signal(self->loop, SIGINT, on_signal, self);
 
     if (status == CSGI_OK) status = loop_watch_signal(self->loop, SIGTERM, on_signal, self);
+    if (status == CSGI_OK && heeds_hangup())
+        status = loop_watch_signal(self->loop, SIGHUP, on_signal, self);
     /* The first process of a container inherits what others leave behind. */
     if (status == CSGI_OK && getpid() == 1) status = orphans_watch(&self->orphans, self->loop);
     return status;
@@ -443,6 +454,7 @@ static csgi_status load_plugins_stoppably(worker *self, const plugin_choice *cho
 
     signal(SIGINT, on_early_signal);
     signal(SIGTERM, on_early_signal);
+    if (heeds_hangup()) signal(SIGHUP, on_early_signal);
     status = plugins_load(self->apps, self->options, choice, problem);
     watched = watch_signals(self);
     self->stop_asked = early_signals != 0;

@@ -278,7 +278,7 @@ def test_logs_that_cannot_be_written_harm_nobody(serve, streams):
 # ---- signals ----
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_lets_running_requests_finish_and_the_exit_status_is_0(serve, number):
     server = serve("tasks")
     with server.connect() as connection, server.connect() as idle:
@@ -293,6 +293,18 @@ def test_a_signal_lets_running_requests_finish_and_the_exit_status_is_0(serve, n
         assert connection.is_closed()
     assert server.wait() == 0
     assert server.log()[-1].startswith("INFO:     Finished server process [")
+
+
+def test_a_hangup_that_was_ignored_when_the_server_was_started_stays_so(serve):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        server = serve("tasks")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    server.send_signal(signal.SIGHUP)
+    with server.connect() as connection:
+        assert connection.exchange("GET", "/hello").text == "hello"
+    assert not any("Shutting down" in line for line in server.log())
 
 
 def test_a_second_sigint_cuts_what_is_running(serve):

@@ -286,6 +286,28 @@ static void the_platforms_port_counts_when_nothing_of_ours_says_where(void **sta
     assert_int_equal(options.port, 8000);
 }
 
+static void an_empty_variable_counts_as_unset(void **state)
+{
+    static const char *const names[] = { "CAPRICORN_UDS",  "CAPRICORN_PORT", "CAPRICORN_ACCESS_LOG",
+                                         "CAPRICORN_BIND", "CAPRICORN_FD",   "CAPRICORN_HEADER" };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        setenv(names[i], "", 1);
+    setenv("PORT", "99", 1);
+    options_init(&options);
+    assert_int_equal(options_read_environment(&options, &problem), CSGI_OK);
+    assert_null(options.uds);
+    assert_int_equal(options.bind.count, 0);
+    assert_int_equal(options_source(&options, "uds"), OPTION_BY_DEFAULT);
+    assert_int_equal(options_source(&options, "bind"), OPTION_BY_DEFAULT);
+    assert_int_equal(options.port, 99); /* none of them says where to listen */
+    assert_true(options.access_log);
+    unsetenv("PORT");
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        unsetenv(names[i]);
+}
+
 static void the_environment_leaves_what_the_arguments_have_set(void **state)
 {
     (void)state;
@@ -508,6 +530,7 @@ int main(void)
         cmocka_unit_test(headers_are_checked_as_they_are_read),
         cmocka_unit_test(headers_in_the_environment_stand_on_lines),
         cmocka_unit_test(the_platforms_port_counts_when_nothing_of_ours_says_where),
+        cmocka_unit_test(an_empty_variable_counts_as_unset),
         cmocka_unit_test(the_environment_leaves_what_the_arguments_have_set),
         cmocka_unit_test(an_option_that_comes_too_late_in_a_file_is_no_key_of_it),
         cmocka_unit_test(what_kubernetes_says_of_a_service_is_not_said_to_us),
