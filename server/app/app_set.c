@@ -76,7 +76,7 @@ csgi_status app_set_add(app_set *self, plugin *loaded, csgi_str name, csgi_str c
     if (twin) {
         buffer_printf(problem,
                       "there are two apps named %.*s, of %s and of %s: take one of them away, or "
-                      "give it another name",
+                      "give it another name, under \"apps\" of a routes file",
                       STR_ARG(name), twin->plugin->file ? twin->plugin->file : "memory",
                       loaded->file ? loaded->file : "memory");
         return CSGI_EINVAL;

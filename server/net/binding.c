@@ -19,7 +19,7 @@ static const char *what_to_do(int reason, const char *use_other)
     case EADDRINUSE:
         return use_other;
     case EACCES:
-        return " (ports below 1024 need a privilege; choose another with --port)";
+        return " (ports below 1024 need a privilege; choose another)";
     case EADDRNOTAVAIL:
         return " (this machine has no such address; choose another with --host)";
     default:
@@ -49,8 +49,7 @@ csgi_status listener_refuse(buffer *reason, const address *at, int code)
     buffer_printf(reason, ": %s%s", text,
                   address_is_unix(at)
                       ? what_to_do_of_path(code)
-                      : what_to_do(code, " (is another server running? choose another "
-                                         "with --port)"));
+                      : what_to_do(code, " (is another server running? choose another port)"));
     if (code == EADDRNOTAVAIL || code == EAFNOSUPPORT) return CSGI_EUNREACH;
     return code == ENOMEM ? CSGI_ENOMEM : CSGI_EFAIL;
 }

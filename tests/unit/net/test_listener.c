@@ -91,7 +91,7 @@ static void a_port_in_use_is_an_error_when_binding(void **state)
     assert_null(second);
     snprintf(want, sizeof want,
              "cannot listen on 127.0.0.1:%u: address already in use (is another server running? "
-             "choose another with --port)",
+             "choose another port)",
              address_port(listener_address(first)));
     assert_reason(&reason, want);
     listener_close(first);
