@@ -41,6 +41,18 @@ static bool wait_for(check *self, short events)
     return false;
 }
 
+/* Nobody listens there, as far as can be seen from here. */
+static bool fail_to_connect(check *self, int error)
+{
+    bool is_absent = error == ECONNREFUSED || error == ENOENT;
+
+    buffer_printf(self->why, "%s%s", strerror(error),
+                  is_absent ? " (is the server running? if it listens elsewhere, say so with the "
+                              "options it was started with)"
+                            : "");
+    return false;
+}
+
 static bool connect_to(check *self, const struct sockaddr *to, socklen_t len)
 {
     int error = 0;
@@ -49,10 +61,10 @@ static bool connect_to(check *self, const struct sockaddr *to, socklen_t len)
     self->fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (self->fd < 0) return fail(self, strerror(errno));
     if (connect(self->fd, to, len) == 0) return true;
-    if (errno != EINPROGRESS) return fail(self, strerror(errno));
+    if (errno != EINPROGRESS) return fail_to_connect(self, errno);
     if (!wait_for(self, POLLOUT)) return false;
     if (getsockopt(self->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0) return true;
-    return fail(self, strerror(error));
+    return fail_to_connect(self, error);
 }
 
 static bool connect_unix(check *self, const bind_spec *where)

@@ -113,7 +113,7 @@ def test_nobody_there_is_said():
         port = free.getsockname()[1]
         result = health("--port", port)
     assert result.returncode == 1
-    assert f"http://127.0.0.1:{port}/healthz: Connection refused" in result.stderr
+    assert f"http://127.0.0.1:{port}/healthz: Connection refused (is the server running? " in result.stderr
 
 
 @pytest.mark.parametrize("answer, why", [
