@@ -149,15 +149,14 @@ static csgi_status load_env_file(const server_options *options, buffer *problem)
 /* The atoms of the access log's lines are not the option table's to know. */
 static csgi_status check_access_log_format(const server_options *options, buffer *problem)
 {
-    char name[OPTION_NAME_MAX];
+    char name[OPTION_PLACE_MAX];
     access_log *log = NULL;
     csgi_status status = CSGI_OK;
     buffer why = { 0 };
 
     if (options->access_log_format) status = access_log_new(options->access_log_format, &log, &why);
     access_log_free(log);
-    option_print_name("access-log-format", options_source(options, "access-log-format"), name,
-                      sizeof name);
+    options_print_place(options, "access-log-format", name, sizeof name);
     if (status != CSGI_OK) buffer_printf(problem, "%s: %.*s\n", name, STR_ARG(buffer_str(&why)));
     buffer_fini(&why);
     return status;

@@ -192,17 +192,16 @@ static csgi_status read_list(bind_list *self, const server_options *options, con
 
 csgi_status bind_list_choose(bind_list *self, const server_options *options, buffer *problem)
 {
-    option_source manner = OPTION_FROM_ARGUMENTS;
     const char *ways[2];
-    char names[2][OPTION_NAME_MAX];
-    size_t count = find_ways(options, manner, ways);
+    char names[2][OPTION_PLACE_MAX];
+    size_t count = find_ways(options, OPTION_FROM_ARGUMENTS, ways);
 
     self->count = 0;
-    if (!count) count = find_ways(options, manner = OPTION_FROM_ENVIRONMENT, ways);
-    if (!count) count = find_ways(options, manner = OPTION_FROM_FILE, ways);
+    if (!count) count = find_ways(options, OPTION_FROM_ENVIRONMENT, ways);
+    if (!count) count = find_ways(options, OPTION_FROM_FILE, ways);
     if (!count) return CSGI_OK;
     for (size_t i = 0; i < count; i++)
-        option_print_name(ways[i], manner, names[i], sizeof names[i]);
+        options_print_place(options, ways[i], names[i], sizeof names[i]);
     if (count > 1) {
         buffer_printf(problem,
                       "%s and %s: each says where to listen; give one of them, or a --bind for "

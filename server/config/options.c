@@ -373,3 +373,31 @@ void option_print_name(const char *name, option_source source, char *out, size_t
         snprintf(out, size, "--%s", name);
     }
 }
+
+void options_set_place(server_options *self, const option_entry *entry, const char *file_name,
+                       uint32_t line, uint32_t column)
+{
+    size_t index = (size_t)(entry - option_table);
+
+    self->file_name = file_name;
+    self->places[index].line = line;
+    self->places[index].column = column;
+}
+
+void options_print_place(const server_options *self, const char *name, char *out, size_t size)
+{
+    option_source source = options_source(self, name);
+    char key[OPTION_NAME_MAX];
+    const option_entry *entry;
+    bool negated;
+
+    if (source != OPTION_FROM_FILE || !self->file_name) {
+        option_print_name(name, source, out, size);
+        return;
+    }
+    entry = find_option(str_from(name), &negated);
+    option_print_key(entry, key, sizeof key);
+    snprintf(out, size, "%s:%u:%u: \"%s\"", self->file_name,
+             self->places[entry - option_table].line, self->places[entry - option_table].column,
+             key);
+}

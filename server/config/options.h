@@ -11,7 +11,8 @@
 
 #define OPTION_LIST_MAX  32u /* elements of a list */
 #define OPTION_COUNT_MAX 64u
-#define OPTION_NAME_MAX  80u /* bytes of what option_print_name prints, with a NUL */
+#define OPTION_NAME_MAX  80u  /* bytes of what option_print_name prints, with a NUL */
+#define OPTION_PLACE_MAX 512u /* bytes of what options_print_place prints, with a NUL */
 
 /* What an option that may be given several times was given; borrowed. */
 typedef struct option_list {
@@ -47,6 +48,11 @@ typedef struct server_options {
     bool server_header, date_header;
     bool use_colors;                   /* by default, as the terminal: see its source */
     uint8_t sources[OPTION_COUNT_MAX]; /* an option_source for each entry of the table */
+    /* Where those stand that the routes file set; its name is borrowed. */
+    const char *file_name;
+    struct {
+        uint32_t line, column;
+    } places[OPTION_COUNT_MAX];
 } server_options;
 
 typedef enum option_kind {
@@ -153,7 +159,13 @@ const char *option_expects(option_kind kind);
 
 /* Who said what the option of that name is. */
 option_source options_source(const server_options *self, const char *name);
-/* "--log-level", "CAPRICORN_LOG_LEVEL" or "\"log_level\" in the routes file", for messages. */
+/* Notes where in the routes file an option stands that options_set_from_file has set. */
+void options_set_place(server_options *self, const option_entry *entry, const char *file_name,
+                       uint32_t line, uint32_t column);
+/* How the option of that name was given, for messages: "--log-level", "CAPRICORN_LOG_LEVEL" or
+ * "routes.json:2:15: \"log_level\"". */
+void options_print_place(const server_options *self, const char *name, char *out, size_t size);
+/* "--log-level", "CAPRICORN_LOG_LEVEL" or "\"log_level\" in the routes file". */
 void option_print_name(const char *name, option_source source, char *out, size_t size);
 /* "0 to 65535", "1ms to 8760h", or nothing where there are no bounds. */
 void option_print_bounds(const option_entry *entry, buffer *out);

@@ -28,6 +28,7 @@ static void set_option(routes_reader *self, const option_entry *entry, const jso
 
     if (options_set_from_file(self->options, entry, text, &why) != CSGI_OK)
         routes_complain(self, it->at, "\"%s\": %.*s", key, STR_ARG(buffer_str(&why)));
+    options_set_place(self->options, entry, self->file->name.ptr, it->at.line, it->at.column);
     buffer_fini(&why);
 }
 
