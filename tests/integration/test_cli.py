@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -278,9 +279,20 @@ def test_logs_that_cannot_be_written_harm_nobody(serve, streams):
 # ---- signals ----
 
 
+@contextmanager
+def hangup_is(disposition):
+    """What a server that is started meanwhile inherits; nohup's is to ignore it."""
+    before = signal.signal(signal.SIGHUP, disposition)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_lets_running_requests_finish_and_the_exit_status_is_0(serve, number):
-    server = serve("tasks")
+    with hangup_is(signal.SIG_DFL):
+        server = serve("tasks")
     with server.connect() as connection, server.connect() as idle:
         idle.exchange("GET", "/hello")
         connection.send_request("GET", "/sleep?ms=500")
@@ -296,11 +308,8 @@ def test_a_signal_lets_running_requests_finish_and_the_exit_status_is_0(serve, n
 
 
 def test_a_hangup_that_was_ignored_when_the_server_was_started_stays_so(serve):
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
+    with hangup_is(signal.SIG_IGN):
         server = serve("tasks")
-    finally:
-        signal.signal(signal.SIGHUP, before)
     server.send_signal(signal.SIGHUP)
     with server.connect() as connection:
         assert connection.exchange("GET", "/hello").text == "hello"
