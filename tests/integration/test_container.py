@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The server as the first process of a container: it reaps orphans, and stops when it is told to."""
 
+import os
 import signal
 import subprocess
 
@@ -24,7 +25,7 @@ def first():
     with Server(["tasks"], wrapper=NAMESPACE) as server:
         yield server, children(server.pid)[0]
         if server.process.poll() is None:
-            subprocess.run(["kill", "-KILL", str(children(server.pid)[0])], check=False)
+            os.kill(children(server.pid)[0], signal.SIGKILL)
             server.process.wait()
         server.exit_code = 0
         server.process = None
@@ -45,6 +46,6 @@ def test_orphans_are_reaped(first):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_when_it_is_told_to(first, number):
     server, pid = first
-    subprocess.run(["kill", f"-{number.value}", str(pid)], check=True)
+    os.kill(pid, number)
     assert server.process.wait(seconds(10)) == 0
     server.wait_for_log("Finished server process \\[1\\]")

@@ -76,7 +76,7 @@ def test_it_finds_the_server_by_the_same_environment(serve):
     assert health(environment={"CAPRICORN_PORT": str(server.port)}).returncode == 0
     for where in (f"0.0.0.0:{server.port}", f"127.0.0.1:{server.port},unix:/nowhere"):
         assert health(environment={"CAPRICORN_BIND": where}).returncode == 0
-    assert health("--bind", "127.0.0.1:0", "--bind", f"localhost:{server.port}").returncode == 0
+    assert health("--bind", "127.0.0.1:0", "--bind", f"127.0.0.1:{server.port}").returncode == 0
 
 
 def test_it_takes_where_to_ask_from_the_routes_file(serve, tmp_path):
