@@ -6,6 +6,7 @@
 #include "app/instance.h"
 #include "app/table.h"
 #include "base/str.h"
+#include "client/pending.h"
 #include "client/request.h"
 #include "exchange/memory_wire.h"
 
@@ -246,7 +247,7 @@ csgi_status in_process_fetch(app_set *set, arena *into, const csgi_client_reques
             facts.max_response_size < SIZE_MAX ? (size_t)facts.max_response_size : SIZE_MAX,
     };
     self.read_ms = facts.read_timeout_ms;
-    self.due_ms = request_due_ms(loop_now_ms(set->loop), facts.total_timeout_ms);
+    self.due_ms = pending_due_ms(loop_now_ms(set->loop), facts.total_timeout_ms);
     if (call_due_ms(set->loop) < self.due_ms) self.due_ms = call_due_ms(set->loop);
     status = make_headers(into, request, &to, facts.has_length, &asked.headers);
     if (status == CSGI_OK) status = ask(&self, set, routes, &asked, depth);

@@ -26,11 +26,6 @@ typedef struct request_facts {
 
 /* CSGI_EINVAL: *why gets what is wrong. */
 csgi_status request_check(const csgi_client_request *self, request_facts *out, buffer *why);
-/* The time that long after now; the end of time, if there is none. */
-static inline uint64_t request_due_ms(uint64_t now_ms, uint64_t delay_ms)
-{
-    return delay_ms > UINT64_MAX - now_ms ? UINT64_MAX : now_ms + delay_ms;
-}
 /* Writes the head into the memory; its length, or 0 when it does not fit. */
 size_t request_print_head(const csgi_client_request *self, const request_facts *facts,
                           const url *to, char *memory, size_t size);
