@@ -40,6 +40,30 @@ void call_init(call *self, app_set *set, const task_label *label, size_t stack_s
     list_init(&self->children);
 }
 
+void call_init_scope(call *self, csgi_scope *scope, csgi_str app)
+{
+    static const csgi_str none = { "", 0 };
+
+    *scope = (csgi_scope){
+        .size = sizeof *scope,
+        .server = self,
+        .arena = self->arena,
+        .http_version = none,
+        .method = none,
+        .scheme = none,
+        .path = none,
+        .raw_path = none,
+        .query_string = none,
+        .root_path = none,
+        .client_host = none,
+        .server_host = none,
+        .app = app,
+        .endpoint = none,
+        .route = none,
+        .route_config = none,
+    };
+}
+
 call *call_of_scope(const csgi_scope *scope)
 {
     return scope && CSGI_HAS(scope, csgi_scope, arena) ? scope->server : NULL;

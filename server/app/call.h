@@ -39,6 +39,8 @@ typedef struct call {
 
 /* In a task's owner: begins a call with no task. label and memory outlive it. */
 void call_init(call *self, app_set *set, const task_label *label, size_t stack_size, arena *memory);
+/* Makes the scope of a call that is no request: its texts are empty, but for the app's name. */
+void call_init_scope(call *self, csgi_scope *scope, csgi_str app);
 /* The call that a scope names; NULL when it is no scope of ours. */
 call *call_of_scope(const csgi_scope *scope);
 /* Cancels its tasks. [loop] or task */

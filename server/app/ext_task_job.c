@@ -78,30 +78,6 @@ static void on_job_end(void *arg, csgi_status status)
     if (set->job_count == 0 && set->on_no_jobs) tell_no_jobs(set);
 }
 
-static void scope_init(job *self)
-{
-    static const csgi_str none = { "", 0 };
-
-    self->scope = (csgi_scope){
-        .size = sizeof(csgi_scope),
-        .server = &self->call,
-        .arena = &self->arena,
-        .http_version = none,
-        .method = none,
-        .scheme = none,
-        .path = none,
-        .raw_path = none,
-        .query_string = none,
-        .root_path = none,
-        .client_host = none,
-        .server_host = none,
-        .app = self->owner->name,
-        .endpoint = self->label.endpoint,
-        .route = none,
-        .route_config = none,
-    };
-}
-
 static job *job_new(instance *owner, csgi_str name)
 {
     job *self = calloc(1, sizeof *self + name.len + 1);
@@ -113,7 +89,8 @@ static job *job_new(instance *owner, csgi_str name)
     arena_init(&self->arena, NULL, 0);
     call_init(&self->call, owner->set, &self->label, owner->plugin->descriptor.stack_size,
               &self->arena);
-    scope_init(self);
+    call_init_scope(&self->call, &self->scope, owner->name);
+    self->scope.endpoint = self->label.endpoint;
     return self;
 }
 

@@ -233,8 +233,6 @@ static void on_lifespan_end(void *arg, csgi_status status)
 
 void lifespan_init(lifespan *self, instance *owner)
 {
-    static const csgi_str none = { "", 0 };
-
     *self = (lifespan){ .owner = owner, .state = LIFESPAN_NONE };
     self->label = (task_label){ owner->plugin_name, STR("lifespan") };
     arena_init(&self->arena, NULL, 0);
@@ -243,25 +241,8 @@ void lifespan_init(lifespan *self, instance *owner)
     timer_init(&self->limit, on_limit);
     self->receive = (csgi_receive){ on_receive };
     self->send = (csgi_send){ on_send };
-    self->scope = (csgi_scope){
-        .size = sizeof(csgi_scope),
-        .type = CSGI_LIFESPAN,
-        .server = &self->call,
-        .arena = &self->arena,
-        .http_version = none,
-        .method = none,
-        .scheme = none,
-        .path = none,
-        .raw_path = none,
-        .query_string = none,
-        .root_path = none,
-        .client_host = none,
-        .server_host = none,
-        .app = owner->name,
-        .endpoint = none,
-        .route = none,
-        .route_config = none,
-    };
+    call_init_scope(&self->call, &self->scope, owner->name);
+    self->scope.type = CSGI_LIFESPAN;
 }
 
 void lifespan_fini(lifespan *self)
