@@ -338,7 +338,7 @@ static void add_default(reading *self, const app_endpoint *endpoint)
 }
 
 /* For "app:NAME/path": behind the file's middleware and the app's own. */
-static void add_own(reading *self, const app_endpoint *endpoint)
+static void add_own(reading *self, app_own_routes *own, const app_endpoint *endpoint)
 {
     app_target *target = begin_target(self, endpoint, endpoint->instance->endpoint_count);
     buffer ignored = { 0 };
@@ -346,20 +346,21 @@ static void add_own(reading *self, const app_endpoint *endpoint)
     if (!target) return;
     add_default_around(target, endpoint->instance);
     /* Of two that collide the first is served: whoever wrote the file has not asked for them. */
-    if (table_add_own(self->table, target, &ignored) == CSGI_ENOMEM) self->is_out_of_memory = true;
+    if (table_add_own(own, target, &ignored) == CSGI_ENOMEM) self->is_out_of_memory = true;
     buffer_fini(&ignored);
 }
 
 static void read_default_routes(reading *self)
 {
     for (size_t i = 0; i < self->table->own_count; i++) {
-        const instance *of = self->table->own[i].instance;
+        app_own_routes *own = &self->table->own[i];
+        const instance *of = own->instance;
 
         for (size_t j = 0; j < of->endpoint_count; j++) {
             const app_endpoint *endpoint = &of->endpoints[j];
 
             if (!endpoint->endpoint->call || !endpoint->path.len) continue;
-            add_own(self, endpoint);
+            add_own(self, own, endpoint);
             if (self->file->has_default_routes && serves_defaults(of)) add_default(self, endpoint);
         }
     }

@@ -37,7 +37,8 @@ static void explain(const app_endpoint *endpoint, const route *rival, csgi_str w
                   STR_ARG(other->endpoint->label.plugin), STR_ARG(other->endpoint->label.endpoint));
 }
 
-static csgi_status add_route(app_table *table, const app_endpoint *endpoint, buffer *problem)
+static csgi_status add_route(app_table *table, app_own_routes *own, const app_endpoint *endpoint,
+                             buffer *problem)
 {
     route added = { .pattern = endpoint->path, .methods = endpoint->endpoint->methods };
     app_target *target = table_new_target(table, endpoint, list_around(table, endpoint, NULL));
@@ -50,7 +51,7 @@ static csgi_status add_route(app_table *table, const app_endpoint *endpoint, buf
     added.target = target;
     if (table_takes_around(target->around_count, &why))
         status = router_add(table->routes, &added, &rival, &why);
-    if (status == CSGI_OK) status = table_add_own(table, target, &why);
+    if (status == CSGI_OK) status = table_add_own(own, target, &why);
     if (status == CSGI_EINVAL) explain(endpoint, rival, buffer_str(&why), problem);
     buffer_fini(&why);
     return status;
@@ -61,13 +62,14 @@ static csgi_status fill(app_table *table, buffer *problem)
     csgi_status status = CSGI_OK;
 
     for (size_t i = 0; i < table->own_count; i++) {
-        const instance *from = table->own[i].instance;
+        app_own_routes *own = &table->own[i];
+        const instance *from = own->instance;
 
         for (size_t j = 0; j < from->endpoint_count && status == CSGI_OK; j++) {
             const app_endpoint *endpoint = &from->endpoints[j];
 
             if (!endpoint->endpoint->call || !endpoint->path.len) continue;
-            status = add_route(table, endpoint, problem);
+            status = add_route(table, own, endpoint, problem);
         }
     }
     return status;

@@ -108,16 +108,13 @@ bool table_wraps(const app_endpoint *around, const app_endpoint *endpoint)
     return str_starts_with(path, prefix) && (path.len == prefix.len || path.ptr[prefix.len] == '/');
 }
 
-csgi_status table_add_own(app_table *self, app_target *target, buffer *problem)
+csgi_status table_add_own(app_own_routes *own, app_target *target, buffer *problem)
 {
     const app_endpoint *endpoint = target->endpoint;
     const route added = { .pattern = endpoint->path,
                           .methods = endpoint->endpoint->methods,
                           .target = target };
 
-    for (size_t i = 0; i < self->own_count; i++) {
-        if (self->own[i].instance == endpoint->instance)
-            return router_add(self->own[i].routes, &added, NULL, problem);
-    }
-    return CSGI_OK;
+    CHECK(own->instance == endpoint->instance);
+    return router_add(own->routes, &added, NULL, problem);
 }

@@ -62,7 +62,8 @@ app_target *table_new_target(app_table *self, const app_endpoint *endpoint, size
 bool table_takes_around(size_t around_count, buffer *why);
 /* Does this middleware by default wrap what stands at that path, for that endpoint? */
 bool table_wraps(const app_endpoint *around, const app_endpoint *endpoint);
-/* Adds the default route of an endpoint to its instance's own routes. CSGI_EINVAL, CSGI_ENOMEM. */
-csgi_status table_add_own(app_table *self, app_target *target, buffer *problem);
+/* Adds the default route of an endpoint to the own routes of its instance. CSGI_EINVAL,
+ * CSGI_ENOMEM. */
+csgi_status table_add_own(app_own_routes *own, app_target *target, buffer *problem);
 
 #endif
