@@ -9,30 +9,30 @@
 #include "config/trust.h"
 #include "config/units.h"
 
-static bool parse_log_level(csgi_str text, uint64_t *level)
-{
-    static const struct {
-        csgi_str name;
-        log_level level;
-    } levels[] = {
-        { CSGI_STR("debug"), LOG_DEBUG },       { CSGI_STR("info"), LOG_INFO },
-        { CSGI_STR("warning"), LOG_WARNING },   { CSGI_STR("error"), LOG_ERROR },
-        { CSGI_STR("critical"), LOG_CRITICAL },
-    };
+/* The words that an option may be, in the order in which they are told. */
+typedef struct word_table {
+    const char *expected; /* the same in a sentence */
+    const char *words[6]; /* up to NULL */
+    uint64_t values[5];
+} word_table;
 
-    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
-        if (!str_eq_nocase(text, levels[i].name)) continue;
-        *level = levels[i].level;
+static const word_table log_levels = {
+    "debug, info, warning, error or critical",
+    { "debug", "info", "warning", "error", "critical", NULL },
+    { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_CRITICAL },
+};
+static const word_table log_formats = { "text or json",
+                                        { "text", "json", NULL },
+                                        { LOG_PLAIN, LOG_JSON } };
+
+static bool parse_word(const word_table *table, csgi_str text, uint64_t *value)
+{
+    for (size_t i = 0; table->words[i]; i++) {
+        if (!str_eq_nocase(text, str_from(table->words[i]))) continue;
+        *value = table->values[i];
         return true;
     }
     return false;
-}
-
-static bool parse_log_format(csgi_str text, uint64_t *style)
-{
-    if (!str_eq_nocase(text, STR("text")) && !str_eq_nocase(text, STR("json"))) return false;
-    *style = str_eq_nocase(text, STR("json")) ? LOG_JSON : LOG_PLAIN;
-    return true;
 }
 
 static bool parse_switch(csgi_str text, bool *on)
@@ -63,9 +63,9 @@ const char *option_expects(option_kind kind)
     case OPTION_SIZE:
         return "a size such as 64KiB or 1MiB";
     case OPTION_LOG_LEVEL:
-        return "debug, info, warning, error or critical";
+        return log_levels.expected;
     case OPTION_LOG_FORMAT:
-        return "text or json";
+        return log_formats.expected;
     case OPTION_TRUST:
         return "addresses, networks such as 10.0.0.0/8, unix: or *";
     case OPTION_PATH:
@@ -91,9 +91,9 @@ static bool parse_number(const option_entry *entry, csgi_str text, uint64_t *num
     case OPTION_SIZE:
         return parse_size(text, number);
     case OPTION_LOG_LEVEL:
-        return parse_log_level(text, number);
+        return parse_word(&log_levels, text, number);
     case OPTION_LOG_FORMAT:
-        return parse_log_format(text, number);
+        return parse_word(&log_formats, text, number);
     case OPTION_TEXT:
     case OPTION_PATH:
     case OPTION_TRUST:
@@ -212,9 +212,6 @@ csgi_status option_set(server_options *self, const option_entry *entry, const ch
 
 option_form option_form_of(option_kind kind)
 {
-    static const char *const levels[] = { "debug", "info", "warning", "error", "critical", NULL };
-    static const char *const formats[] = { "text", "json", NULL };
-
     switch (kind) {
     case OPTION_SWITCH:
         return (option_form){ .is_boolean = true };
@@ -228,9 +225,9 @@ option_form option_form_of(option_kind kind)
         return (
             option_form){ .is_integer = true, .is_string = true, .pattern = "^[0-9]+([KMG]iB)?$" };
     case OPTION_LOG_LEVEL:
-        return (option_form){ .is_string = true, .words = levels };
+        return (option_form){ .is_string = true, .words = log_levels.words };
     case OPTION_LOG_FORMAT:
-        return (option_form){ .is_string = true, .words = formats };
+        return (option_form){ .is_string = true, .words = log_formats.words };
     case OPTION_LIST:
         return (option_form){ .is_list = true, .is_string = true, .pattern = "." };
     case OPTION_HEADER:

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "config/header_text.h"
+#include "config/option_values.h"
 #include "config/options.h"
 #include "config/units.h"
 
@@ -472,6 +473,21 @@ static void every_kind_says_how_json_writes_it(void **state)
     assert_null(option_form_of(OPTION_LOG_FORMAT).words[2]);
 }
 
+static void the_words_of_an_option_are_accepted_and_stand_in_what_it_expects(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < option_count; i++) {
+        const option_entry *entry = &option_table[i];
+        const char *const *word = option_form_of(entry->kind).words;
+
+        for (; word && *word; word++) {
+            assert_int_equal(option_set(&options, entry, *word, &problem), CSGI_OK);
+            assert_non_null(strstr(option_expects(entry->kind), *word));
+        }
+    }
+    assert_int_equal(options.log_format, LOG_JSON); /* the last of its words */
+}
+
 static void the_help_names_every_option(void **state)
 {
     buffer help = { 0 };
@@ -540,6 +556,7 @@ int main(void)
         cmocka_unit_test(a_wrong_text_in_the_routes_file_is_told_even_when_a_flag_beats_it),
         cmocka_unit_test(each_text_for_a_list_in_the_routes_file_is_one_more_element),
         cmocka_unit_test(every_kind_says_how_json_writes_it),
+        cmocka_unit_test(the_words_of_an_option_are_accepted_and_stand_in_what_it_expects),
         cmocka_unit_test(the_help_names_every_option),
         cmocka_unit_test(durations_and_sizes_have_units),
     };
