@@ -13,12 +13,10 @@
 #include "base/str.h"
 #include "loop/offload.h"
 
-/* Files whose size is not told (/proc) start with so much. */
-#define FIRST_CAPACITY ((size_t)4096)
-
 typedef struct reading {
-    char *path, *bytes;
-    size_t len, capacity, max_size;
+    char *path;
+    buffer bytes;
+    size_t max_size;
     const char *did; /* what failed, with its errno */
     int error;
 } reading;
@@ -30,49 +28,18 @@ static csgi_status fail(reading *self, const char *did)
     return CSGI_EFAIL;
 }
 
-/* One byte more than is allowed has room too: it tells that there is more. */
-static csgi_status make_room(reading *self)
-{
-    size_t wanted = self->capacity ? self->capacity * 2 : FIRST_CAPACITY;
-    char *grown;
-
-    if (wanted > self->max_size + 1) wanted = self->max_size + 1;
-    grown = realloc(self->bytes, wanted);
-    if (!grown) return CSGI_ENOMEM;
-    self->bytes = grown;
-    self->capacity = wanted;
-    return CSGI_OK;
-}
-
-static csgi_status read_all(reading *self, int fd)
-{
-    for (;;) {
-        csgi_status status = self->len == self->capacity ? make_room(self) : CSGI_OK;
-        ssize_t got;
-
-        if (status != CSGI_OK) return status;
-        got = read(fd, self->bytes + self->len, self->capacity - self->len);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fail(self, "read");
-        self->len += (size_t)got;
-        if (self->len > self->max_size) return CSGI_ELIMIT;
-        if (got == 0) return CSGI_OK;
-    }
-}
-
 static csgi_status read_open_file(reading *self, int fd)
 {
     struct stat found;
+    csgi_status status;
 
     if (fstat(fd, &found)) return fail(self, "look at");
     if (!S_ISREG(found.st_mode)) return CSGI_EINVAL;
     if ((uint64_t)found.st_size > self->max_size) return CSGI_ELIMIT;
-    if (found.st_size) {
-        self->capacity = (size_t)found.st_size + 1;
-        self->bytes = malloc(self->capacity);
-        if (!self->bytes) return CSGI_ENOMEM;
-    }
-    return read_all(self, fd);
+    /* In one piece; /proc tells no size. */
+    status = buffer_reserve(&self->bytes, (size_t)found.st_size + 1);
+    if (status == CSGI_OK) status = buffer_read_all(&self->bytes, fd, self->max_size);
+    return status == CSGI_EFAIL ? fail(self, "read") : status;
 }
 
 /* On a thread of the pool. Without O_NONBLOCK a FIFO would wait for its writer. */
@@ -116,11 +83,10 @@ static csgi_status run(loop *runner, arena *into, reading *self, csgi_str *conte
         explain(self, result, why);
         return result;
     }
-    copy = arena_alloc(into, self->len + 1, 1);
+    copy = arena_alloc(into, self->bytes.len + 1, 1);
     if (!copy) return CSGI_ENOMEM;
-    if (self->len) memcpy(copy, self->bytes, self->len);
-    copy[self->len] = '\0';
-    *content = (csgi_str){ copy, self->len };
+    memcpy(copy, self->bytes.bytes, self->bytes.len + 1); /* with the NUL */
+    *content = (csgi_str){ copy, self->bytes.len };
     return CSGI_OK;
 }
 
@@ -139,7 +105,7 @@ csgi_status whole_file_read(loop *runner, arena *into, csgi_str path, uint64_t m
     memcpy(self.path, path.ptr, path.len);
     self.path[path.len] = '\0';
     status = run(runner, into, &self, content, why);
-    free(self.bytes);
+    buffer_fini(&self.bytes);
     free(self.path);
     return status;
 }

@@ -2,9 +2,14 @@
  * A growable run of bytes: doubling, with checked arithmetic. */
 #include "base/buffer.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* What buffer_read_all begins with, unless room was made. */
+#define FIRST_READ ((size_t)4096)
 
 csgi_status buffer_reserve(buffer *self, size_t more)
 {
@@ -60,6 +65,24 @@ csgi_status buffer_printf(buffer *self, const char *format, ...)
     status = buffer_vprintf(self, format, args);
     va_end(args);
     return status;
+}
+
+csgi_status buffer_read_all(buffer *self, int fd, size_t max)
+{
+    for (;;) {
+        csgi_status status = buffer_reserve(self, self->capacity ? 1 : FIRST_READ);
+        ssize_t got;
+
+        if (status != CSGI_OK) return status;
+        got = read(fd, self->bytes + self->len, self->capacity - self->len);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return CSGI_EFAIL;
+        self->len += (size_t)got;
+        if (self->len > max) return CSGI_ELIMIT;
+        if (got > 0) continue;
+        self->bytes[self->len] = '\0'; /* for which reading nothing has left room */
+        return CSGI_OK;
+    }
 }
 
 void buffer_fini(buffer *self)

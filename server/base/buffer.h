@@ -27,6 +27,9 @@ static inline csgi_status buffer_append_str(buffer *self, csgi_str text)
 csgi_status buffer_printf(buffer *self, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 csgi_status buffer_vprintf(buffer *self, const char *format, va_list args);
+/* Appends what a descriptor has up to its end, with a NUL that len does not count. CSGI_ELIMIT: len
+ * would be more than max; CSGI_EFAIL, with errno; CSGI_ENOMEM. What was read until then stays. */
+csgi_status buffer_read_all(buffer *self, int fd, size_t max);
 /* Frees the memory; the buffer is then empty and may be used again. */
 void buffer_fini(buffer *self);
 static inline csgi_str buffer_str(const buffer *self)

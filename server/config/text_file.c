@@ -14,26 +14,20 @@ static csgi_status refuse(const char *path, buffer *problem)
     return CSGI_EINVAL;
 }
 
-/* Up to the end, or a byte more than a file may have. */
 static csgi_status read_all(int fd, const char *path, buffer *out, buffer *problem)
 {
-    ssize_t count;
-
-    do {
-        if (buffer_reserve(out, 4096) != CSGI_OK) return CSGI_ENOMEM;
-        do {
-            count = read(fd, out->bytes + out->len, 4096);
-        } while (count < 0 && errno == EINTR);
-        if (count < 0) return refuse(path, problem);
-        out->len += (size_t)count;
-    } while (count > 0 && out->len <= TEXT_FILE_MAX);
-    if (out->len > TEXT_FILE_MAX) {
+    switch (buffer_read_all(out, fd, TEXT_FILE_MAX)) {
+    case CSGI_OK:
+        return CSGI_OK;
+    case CSGI_EFAIL:
+        return refuse(path, problem);
+    case CSGI_ELIMIT:
         buffer_printf(problem, "%s: found more than %zu bytes, expected fewer", path,
                       TEXT_FILE_MAX);
         return CSGI_EINVAL;
+    default:
+        return CSGI_ENOMEM;
     }
-    out->bytes[out->len] = '\0'; /* reading nothing has left room */
-    return CSGI_OK;
 }
 
 csgi_status text_file_read(const char *path, buffer *out, buffer *problem)

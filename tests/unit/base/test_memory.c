@@ -3,7 +3,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <errno.h>
 #include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/arena.h"
@@ -131,6 +134,52 @@ static void lists_keep_order_and_allow_removal_while_walked(void **state)
     assert_null(list_pop(&head));
 }
 
+static int file_of(size_t size)
+{
+    int fd = memfd_create("test_memory", MFD_CLOEXEC);
+
+    assert_true(fd >= 0);
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(pwrite(fd, i % 2 ? "b" : "a", 1, (off_t)i), 1);
+    return fd;
+}
+
+static void a_descriptor_is_read_to_its_end_and_no_further_than_allowed(void **state)
+{
+    static const size_t sizes[] = { 0, 1, 4095, 4096, 4097, 8192, 9000 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        buffer it = { 0 };
+        int fd = file_of(sizes[i]);
+
+        assert_int_equal(buffer_read_all(&it, fd, sizes[i]), CSGI_OK);
+        assert_int_equal(it.len, sizes[i]);
+        assert_int_equal(it.bytes[it.len], 0);
+        if (it.len) assert_int_equal(it.bytes[it.len - 1], it.len % 2 ? 'a' : 'b');
+        buffer_fini(&it);
+        assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+        if (sizes[i]) assert_int_equal(buffer_read_all(&it, fd, sizes[i] - 1), CSGI_ELIMIT);
+        buffer_fini(&it);
+        close(fd);
+    }
+}
+
+static void what_is_read_comes_behind_what_is_there(void **state)
+{
+    buffer it = { 0 };
+    int fd = file_of(3);
+
+    (void)state;
+    assert_int_equal(buffer_append(&it, "x", 1), CSGI_OK);
+    assert_int_equal(buffer_read_all(&it, fd, 4), CSGI_OK);
+    assert_string_equal(it.bytes, "xaba");
+    close(fd);
+    assert_int_equal(buffer_read_all(&it, fd, 4), CSGI_EFAIL);
+    assert_int_equal(errno, EBADF);
+    buffer_fini(&it);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +190,8 @@ int main(void)
         cmocka_unit_test(copies_and_formatted_text_end_in_nul),
         cmocka_unit_test(a_buffer_grows),
         cmocka_unit_test(a_buffer_refuses_sizes_that_overflow),
+        cmocka_unit_test(a_descriptor_is_read_to_its_end_and_no_further_than_allowed),
+        cmocka_unit_test(what_is_read_comes_behind_what_is_there),
         cmocka_unit_test(lists_keep_order_and_allow_removal_while_walked),
     };
 
