@@ -106,6 +106,12 @@ uint32_t address_port(const address *self)
     return is_ip(self) ? ntohs(self->as.ipv4.sin_port) : 0;
 }
 
+const char *address_reachable(const char *host)
+{
+    if (strcmp(host, "0.0.0.0") == 0) return "127.0.0.1";
+    return strcmp(host, "::") == 0 ? "::1" : host;
+}
+
 bool address_is_same(const address *self, const address *other)
 {
     return address_port(self) == address_port(other) &&

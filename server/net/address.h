@@ -46,6 +46,9 @@ bool address_is_unix(const address *self);
 address_text address_host(const address *self);
 /* 0: a Unix socket, or unnamed. */
 uint32_t address_port(const address *self);
+/* The host to connect to for what listens on this one: for every address (0.0.0.0, ::) the loopback
+ * one, for others itself. */
+const char *address_reachable(const char *host);
 /* The same host and port, or path. */
 bool address_is_same(const address *self, const address *other);
 /* Appends "127.0.0.1:80", "[::1]:80" or the path. */

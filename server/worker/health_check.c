@@ -13,6 +13,7 @@
 
 #include "base/str.h"
 #include "loop/loop.h"
+#include "net/address.h"
 
 typedef struct check {
     uint64_t end_ns;
@@ -75,13 +76,6 @@ static bool connect_unix(check *self, const bind_spec *where)
     return connect_to(self, (const struct sockaddr *)&to, sizeof to);
 }
 
-/* "Every address" is no address to connect to. */
-static const char *host_to_ask(const char *host)
-{
-    if (strcmp(host, "0.0.0.0") == 0) return "127.0.0.1";
-    return strcmp(host, "::") == 0 ? "::1" : host;
-}
-
 static bool connect_tcp(check *self, const bind_spec *where)
 {
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
@@ -91,7 +85,7 @@ static bool connect_tcp(check *self, const bind_spec *where)
     int error;
 
     snprintf(port, sizeof port, "%u", where->port);
-    error = getaddrinfo(host_to_ask(where->where), port, &hints, &found);
+    error = getaddrinfo(address_reachable(where->where), port, &hints, &found);
     if (error) return fail(self, gai_strerror(error));
     is_connected = connect_to(self, found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);

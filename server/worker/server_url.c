@@ -34,12 +34,10 @@ static csgi_status print_unix(const char *path, buffer *out)
 csgi_status server_url_print(const address *listening, buffer *out)
 {
     const address_text text = address_host(listening);
-    const char *host = text.bytes;
+    const char *host = address_is_unix(listening) ? text.bytes : address_reachable(text.bytes);
     uint32_t port = address_port(listening);
 
     if (address_is_unix(listening)) return print_unix(host, out);
-    if (strcmp(host, "0.0.0.0") == 0) return buffer_printf(out, "http://127.0.0.1:%u", port);
-    if (strcmp(host, "::") == 0) return buffer_printf(out, "http://[::1]:%u", port);
     if (strchr(host, ':')) return buffer_printf(out, "http://[%s]:%u", host, port);
     return buffer_printf(out, "http://%s:%u", host, port);
 }
