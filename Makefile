@@ -176,12 +176,14 @@ $(BUILD)/obj/%.o: %.cc
 # ---- unit tests: each tests/unit/FOLDER/test_NAME.c is a program ----
 
 # Our own objects' allocations go through tests/harness/failing_malloc.c, which can make them fail.
-UNIT_HELPERS := $(BUILD)/harness/failing_malloc.o $(BUILD)/harness/test_filter.o
+UNIT_HELPERS := $(addprefix $(BUILD)/harness/,failing_malloc.o test_filter.o bad_upstream.o)
 UNIT_WRAP    := $(foreach f,malloc calloc realloc strdup,-Wl,--wrap=$(f))
 
 $(BUILD)/harness/%.o: tests/harness/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -D_GNU_SOURCE -c -o $@ $<
+$(BUILD)/harness/bad_upstream: $(BUILD)/harness/bad_upstream_main.o $(BUILD)/harness/bad_upstream.o
+	$(Q)$(CC) $(COMMON) -o $@ $^
 $(BUILD)/unit/sdk/test_%: tests/unit/sdk/test_%.c $(BUILD)/libcsgi_web.a $(UNIT_HELPERS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -Isdk/include -Isdk/src -Itests/harness $(UNIT_WRAP) -o $@ $< \
@@ -196,7 +198,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcapricorn.a $(UNIT_HELPERS)
 unit: unit-programs
 	@for t in $(if $(T),$(foreach x,$(UNIT_TESTS),$(if $(findstring $(T),$(x)),$(x))),$(UNIT_TESTS)); do echo "== $$t"; $$t || exit 1; done
 unit-programs: $(UNIT_TESTS)
-test-programs: all unit-programs $(TEST_SOS) $(BENCHES)
+test-programs: all unit-programs $(TEST_SOS) $(BENCHES) $(BUILD)/harness/bad_upstream
 
 # ---- fuzz targets: each tests/fuzz/fuzz_NAME.c, with clang, in build/fuzz ----
 
@@ -350,4 +352,4 @@ clean: ## remove what was built
 
 OBJECTS := $(SERVER_OBJS) $(BUILD)/server/cli/main.o $(SDK_OBJS) $(UNIT_HELPERS) \
            $(foreach s,$(foreach d,$(PLUGIN_DIRS),$(call sources_of,$(d))) $(TEST_PLUGINS),$(BUILD)/obj/$(basename $(s)).o)
--include $(wildcard $(OBJECTS:.o=.d) $(addsuffix .d,$(UNIT_TESTS) $(BENCHES) $(FUZZ_TARGETS)))
+-include $(wildcard $(OBJECTS:.o=.d) $(BUILD)/harness/bad_upstream_main.d $(addsuffix .d,$(UNIT_TESTS) $(BENCHES) $(FUZZ_TARGETS)))
