@@ -35,7 +35,8 @@ LIBRARIES = {
     r"nghttp2/.*": {"http2"},
     r"wslay/.*": {"websocket"},
     r"openssl/.*": {"tls"},
-    r"(cjson/.*|zlib\.h|brotli/.*|zstd\.h|pcre2\.h|libpq-fe\.h)": set(),
+    r"(zlib\.h|brotli/.*)": {"client"},
+    r"(cjson/.*|zstd\.h|pcre2\.h|libpq-fe\.h)": set(),
 }
 SWITCHES = re.compile(r"\b(make_fcontext|jump_fcontext)\b")
 ABI_NEEDS = {"stddef.h", "stdint.h"}
