@@ -25,6 +25,12 @@
 
 #define FIXTURE_MAX_PLUGINS 8
 
+/* A function that is an endpoint. */
+#define ENDPOINT(name)                                                                  \
+    static csgi_status name(void *self, const csgi_scope *scope, csgi_receive *receive, \
+                            csgi_send *send)
+#define UNUSED_ARGUMENTS (void)self, (void)scope, (void)receive, (void)send
+
 typedef struct fixture {
     loop *loop;
     app_set *set;

@@ -3,11 +3,6 @@
  */
 #include "fixture.h"
 
-#define ENDPOINT(name)                                                                  \
-    static csgi_status name(void *self, const csgi_scope *scope, csgi_receive *receive, \
-                            csgi_send *send)
-#define UNUSED_ARGUMENTS (void)self, (void)scope, (void)receive, (void)send
-
 /* What the last call saw, for the tests to look at. */
 static csgi_status seen[8];
 

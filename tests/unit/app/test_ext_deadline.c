@@ -1,36 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Deadlines and shields of the running task.
  */
-#include "fixture.h"
+#include "tasks_fixture.h"
 
-#include "failing_malloc.h"
-
-#define ENDPOINT(name)                                                                  \
-    static csgi_status name(void *self, const csgi_scope *scope, csgi_receive *receive, \
-                            csgi_send *send)
-
-static const csgi_host *host;
-static const csgi_task_extension *tasks;
-static csgi_status seen[8];
 static csgi_deadline *outer, *inner;
-
-static void run(csgi_status (*call)(void *, const csgi_scope *, csgi_receive *, csgi_send *))
-{
-    fixture f;
-
-    memset(seen, 0x7f, sizeof seen);
-    fixture_open(&f, NULL);
-    fixture_serve(&f, call);
-    assert_string_equal(get(&f, "/it").body, "ok");
-    assert_int_equal(task_count(f.loop), 0);
-    fixture_close(&f);
-}
-
-static void learn(void *self)
-{
-    host = self;
-    tasks = host->extension(host, CSGI_TASK_EXTENSION);
-}
 
 ENDPOINT(be_late)
 {

@@ -1,37 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * Groups of tasks: the first failure cancels the others, and all end before the group.
  */
-#include "fixture.h"
+#include "tasks_fixture.h"
 
-#include "failing_malloc.h"
-
-#define ENDPOINT(name)                                                                  \
-    static csgi_status name(void *self, const csgi_scope *scope, csgi_receive *receive, \
-                            csgi_send *send)
-
-static const csgi_host *host;
-static const csgi_task_extension *tasks;
-static csgi_status seen[8];
 static csgi_group *group, *other_group;
 static int ended;
 
-static void run(csgi_status (*call)(void *, const csgi_scope *, csgi_receive *, csgi_send *))
+static void begin(void *self)
 {
-    fixture f;
-
-    memset(seen, 0x7f, sizeof seen);
+    learn(self);
     ended = 0;
-    fixture_open(&f, NULL);
-    fixture_serve(&f, call);
-    assert_string_equal(get(&f, "/it").body, "ok");
-    assert_int_equal(task_count(f.loop), 0);
-    fixture_close(&f);
-}
-
-static void learn(void *self)
-{
-    host = self;
-    tasks = host->extension(host, CSGI_TASK_EXTENSION);
 }
 
 static csgi_status nap(void *arg)
@@ -61,7 +39,7 @@ static csgi_status fail_soon(void *arg)
 
 ENDPOINT(wait_for_three)
 {
-    learn(self);
+    begin(self);
     (void)receive;
     assert_int_equal(tasks->group_open(scope, &group), CSGI_OK);
     for (int i = 0; i < 3; i++)
@@ -81,7 +59,7 @@ ENDPOINT(fail_among_others)
 {
     csgi_str detail;
 
-    learn(self);
+    begin(self);
     (void)receive;
     assert_int_equal(tasks->group_open(scope, &group), CSGI_OK);
     assert_int_equal(tasks->group_spawn(group, sleep_for_ever, &seen[0]), CSGI_OK);
@@ -105,7 +83,7 @@ static void the_first_failure_cancels_the_others(void **state)
 
 ENDPOINT(spawn_after_a_failure)
 {
-    learn(self);
+    begin(self);
     (void)receive;
     assert_int_equal(tasks->group_open(scope, &group), CSGI_OK);
     assert_int_equal(tasks->group_spawn(group, fail_soon, NULL), CSGI_OK);
@@ -123,7 +101,7 @@ static void a_group_that_failed_takes_no_more(void **state)
 
 ENDPOINT(cancel_the_group)
 {
-    learn(self);
+    begin(self);
     (void)receive;
     assert_int_equal(tasks->group_open(scope, &group), CSGI_OK);
     assert_int_equal(tasks->group_spawn(group, sleep_for_ever, &seen[0]), CSGI_OK);
@@ -144,7 +122,7 @@ static void a_group_is_cancelled_at_will(void **state)
 
 ENDPOINT(leave_a_group_open)
 {
-    learn(self);
+    begin(self);
     (void)receive;
     assert_int_equal(tasks->group_open(scope, &group), CSGI_OK);
     assert_int_equal(tasks->group_spawn(group, sleep_for_ever, &seen[0]), CSGI_OK);
@@ -175,7 +153,7 @@ ENDPOINT(cancel_a_waiter)
 {
     csgi_task *waiter;
 
-    learn(self);
+    begin(self);
     (void)receive;
     assert_int_equal(tasks->spawn(scope, wait_inside, (void *)(uintptr_t)scope, &waiter), CSGI_OK);
     assert_int_equal(tasks->sleep_ms(host, 2), CSGI_OK);
@@ -202,7 +180,7 @@ static csgi_status wait_for_own_group(void *arg)
 
 ENDPOINT(misuse)
 {
-    learn(self);
+    begin(self);
     (void)receive;
     assert_int_equal(tasks->group_open(NULL, &group), CSGI_EINVAL);
     assert_int_equal(tasks->group_open(scope, NULL), CSGI_EINVAL);
@@ -225,7 +203,7 @@ ENDPOINT(many_groups)
 {
     const char *next_before = NULL;
 
-    learn(self);
+    begin(self);
     (void)receive;
     for (int i = 0; i < 100; i++) {
         assert_int_equal(tasks->group_open(scope, &group), CSGI_OK);
@@ -250,7 +228,7 @@ ENDPOINT(no_memory)
 {
     bool failed = true;
 
-    learn(self);
+    begin(self);
     (void)receive;
     assert_int_equal(tasks->group_open(scope, &group), CSGI_OK);
     for (size_t n = 0; failed; n++) {

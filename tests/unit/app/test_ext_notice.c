@@ -4,10 +4,6 @@
 
 #include <csgi/ext/draft/notice.h>
 
-#define ENDPOINT(name)                                                                  \
-    static csgi_status name(void *self, const csgi_scope *scope, csgi_receive *receive, \
-                            csgi_send *send)
-
 static fixture world;
 static answer got;
 static timer later;

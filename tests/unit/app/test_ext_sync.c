@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Events, semaphores and queues between tasks.
  */
-#include "fixture.h"
+#include "tasks_fixture.h"
 
-#include "failing_malloc.h"
-
-#define ENDPOINT(name)                                                                  \
-    static csgi_status name(void *self, const csgi_scope *scope, csgi_receive *receive, \
-                            csgi_send *send)
-
-static const csgi_host *host;
-static const csgi_task_extension *tasks;
-static csgi_status seen[3];
 static const csgi_sync_functions *between;
 static csgi_task_event *event;
 static csgi_semaphore *semaphore;
@@ -19,25 +10,12 @@ static csgi_queue *queue;
 static csgi_task *children[4];
 static char order[32];
 
-static void run(csgi_status (*call)(void *, const csgi_scope *, csgi_receive *, csgi_send *))
+static void begin(void *self)
 {
-    fixture f;
-
-    memset(seen, 0x7f, sizeof seen);
-    order[0] = 0;
-    fixture_open(&f, NULL);
-    fixture_serve(&f, call);
-    assert_string_equal(get(&f, "/it").body, "ok");
-    assert_int_equal(task_count(f.loop), 0);
-    fixture_close(&f);
-}
-
-static void learn(void *self)
-{
-    host = self;
-    tasks = host->extension(host, CSGI_TASK_EXTENSION);
+    learn(self);
     between = tasks->sync;
     assert_int_equal(between->size, sizeof *between);
+    order[0] = 0;
 }
 
 /* One letter more. */
@@ -79,7 +57,7 @@ static csgi_status wait_for_event(void *arg)
 
 ENDPOINT(use_event)
 {
-    learn(self);
+    begin(self);
     (void)receive;
     assert_int_equal(between->event_new(host, &event), CSGI_OK);
     assert_int_equal(between->event_wait(event, 0), CSGI_ETIMEDOUT);
@@ -117,7 +95,7 @@ static csgi_status acquire(void *arg)
 
 ENDPOINT(use_semaphore)
 {
-    learn(self);
+    begin(self);
     (void)receive;
     assert_int_equal(between->semaphore_new(host, 2, &semaphore), CSGI_OK);
     assert_int_equal(between->semaphore_acquire(semaphore, 0), CSGI_OK);
@@ -150,7 +128,7 @@ ENDPOINT(cancel_one_in_line)
 {
     csgi_status result;
 
-    learn(self);
+    begin(self);
     (void)receive;
     assert_int_equal(between->semaphore_new(host, 0, &semaphore), CSGI_OK);
     spawn_three(scope, acquire);
@@ -206,7 +184,7 @@ ENDPOINT(use_queue)
 {
     void *item = NULL;
 
-    learn(self);
+    begin(self);
     (void)receive;
     assert_int_equal(between->queue_new(host, 2, &queue), CSGI_OK);
     assert_int_equal(between->queue_get(queue, &item, 0), CSGI_ETIMEDOUT);
@@ -243,7 +221,7 @@ ENDPOINT(close_queues)
 {
     void *item = NULL;
 
-    learn(self);
+    begin(self);
     (void)receive;
     assert_int_equal(between->queue_new(host, 1, &queue), CSGI_OK);
     spawn_three(scope, get_one);
@@ -285,7 +263,7 @@ ENDPOINT(cancelled_consumer)
 {
     csgi_status result;
 
-    learn(self);
+    begin(self);
     (void)receive;
     assert_int_equal(between->queue_new(host, 2, &queue), CSGI_OK);
     assert_int_equal(between->event_new(host, &event), CSGI_OK);
@@ -315,7 +293,7 @@ ENDPOINT(misuse)
 {
     void *item;
 
-    learn(self);
+    begin(self);
     (void)scope, (void)receive;
     assert_int_equal(between->event_new(host, NULL), CSGI_EINVAL);
     assert_int_equal(between->semaphore_new(host, 1, NULL), CSGI_EINVAL);

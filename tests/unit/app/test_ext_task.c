@@ -3,11 +3,6 @@
  */
 #include "fixture.h"
 
-#define ENDPOINT(name)                                                                  \
-    static csgi_status name(void *self, const csgi_scope *scope, csgi_receive *receive, \
-                            csgi_send *send)
-#define UNUSED_ARGUMENTS (void)self, (void)scope, (void)receive, (void)send
-
 static const csgi_host *host;
 static const csgi_task_extension *tasks;
 static csgi_status seen[8];

@@ -5,11 +5,6 @@
 
 #include <pthread.h>
 
-#define ENDPOINT(name)                                                                  \
-    static csgi_status name(void *self, const csgi_scope *scope, csgi_receive *receive, \
-                            csgi_send *send)
-#define UNUSED_ARGUMENTS (void)self, (void)scope, (void)receive, (void)send
-
 static char trace[256];
 
 static void note(const char *text)

@@ -5,11 +5,6 @@
 
 #include "app/extensions.h"
 
-#define ENDPOINT(name)                                                                  \
-    static csgi_status name(void *self, const csgi_scope *scope, csgi_receive *receive, \
-                            csgi_send *send)
-#define UNUSED_ARGUMENTS (void)self, (void)scope, (void)receive, (void)send
-
 /* What front asks, and what came of it. */
 static csgi_client_request asked;
 static csgi_status fetched;

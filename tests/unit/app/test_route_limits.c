@@ -179,24 +179,24 @@ static csgi_status tell_deadline(void *self, const csgi_scope *scope, csgi_recei
     return reply(send, 200, "ok");
 }
 
-#define ENDPOINT(name, path, call)                                             \
+#define SERVED(name, path, call)                                               \
     {                                                                          \
         CSGI_STR(name), CSGI_STR(path), CSGI_STR(""), CSGI_HTTP, 0, call, NULL \
     }
 
 static const csgi_endpoint endpoints[] = {
-    ENDPOINT("sleep", "/sleep", sleep_long),
-    ENDPOINT("stream", "", stream_long),
-    ENDPOINT("start", "", start_long),
-    ENDPOINT("background", "", answer_then_sleep),
-    ENDPOINT("ignore", "", ignore_all),
-    ENDPOINT("child", "", wait_for_child),
-    ENDPOINT("receive", "", receive_long),
-    ENDPOINT("fetch", "", fetch_long),
-    ENDPOINT("deadline", "/told", tell_deadline),
-    ENDPOINT("nap", "/nap", nap),
-    ENDPOINT("defer", "", defer_a_fetch),
-    ENDPOINT("shield", "", fetch_shielded),
+    SERVED("sleep", "/sleep", sleep_long),
+    SERVED("stream", "", stream_long),
+    SERVED("start", "", start_long),
+    SERVED("background", "", answer_then_sleep),
+    SERVED("ignore", "", ignore_all),
+    SERVED("child", "", wait_for_child),
+    SERVED("receive", "", receive_long),
+    SERVED("fetch", "", fetch_long),
+    SERVED("deadline", "/told", tell_deadline),
+    SERVED("nap", "/nap", nap),
+    SERVED("defer", "", defer_a_fetch),
+    SERVED("shield", "", fetch_shielded),
 };
 
 static void open_route(fixture *self, hand_made *made, const char *use)

@@ -15,27 +15,11 @@
 #include "base/str.h"
 #include "loop/task.h"
 #include "loop/timer.h"
+#include "overflow.h"
 #include "stderr_capture.h"
 
 static const task_label label = { CSGI_STR("weather"), CSGI_STR("get_weather") };
 static loop *world;
-
-static volatile unsigned depth_limit = 1000000000;
-
-static unsigned recurse(unsigned depth)
-{
-    volatile char frame[256];
-
-    frame[0] = (char)depth;
-    if (depth < depth_limit) return recurse(depth + 1) + (unsigned)frame[0];
-    return 0;
-}
-
-static csgi_status overflow(void *arg)
-{
-    (void)arg;
-    return (csgi_status)recurse(0);
-}
 
 static csgi_status write_astray(void *arg)
 {

@@ -17,6 +17,7 @@
 #include "failing_malloc.h"
 #include "loop/core.h"
 #include "loop/offload.h"
+#include "overflow.h"
 #include "stderr_capture.h"
 
 #define MAX_THREADS 2u
@@ -244,23 +245,6 @@ static void without_memory_nothing_is_called(void **state)
 }
 
 /* ---- crashes, each in a child ---- */
-
-static volatile unsigned depth_limit = 1000000000;
-
-static unsigned recurse(unsigned depth)
-{
-    volatile char frame[256];
-
-    frame[0] = (char)depth;
-    if (depth < depth_limit) return recurse(depth + 1) + (unsigned)frame[0];
-    return 0;
-}
-
-static csgi_status overflow(void *arg)
-{
-    (void)arg;
-    return (csgi_status)recurse(0);
-}
 
 static csgi_status call_abort(void *arg)
 {
