@@ -30,6 +30,8 @@ typedef struct app_options {
 /* Makes an empty set. The loop and the client are borrowed, and outlive it; without a client only
  * "app:" URLs can be fetched. The options are copied. CSGI_ENOMEM. */
 csgi_status app_set_new(loop *loop, client *client, const app_options *options, app_set **out);
+/* Tells options.on_step, if anyone wants to know: for who loads plugins for the set. */
+void app_set_tell_step(const app_set *self, csgi_str whose, const char *step);
 /* Makes an instance: holds the plugin and calls create. On failure *problem is a sentence.
  * CSGI_EINVAL: there is an app of that name. CSGI_EFAIL, CSGI_ENOMEM. */
 csgi_status app_set_add(app_set *self, plugin *plugin, csgi_str name, csgi_str config_json,

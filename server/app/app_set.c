@@ -173,7 +173,7 @@ void app_set_cancel_all(app_set *self)
     jobs_cancel(self, true);
 }
 
-void app_set_tell_step(const app_set *self, const instance *who, const char *step)
+void app_set_tell_step(const app_set *self, csgi_str whose, const char *step)
 {
-    if (self->options.on_step) self->options.on_step(who->plugin_name, step);
+    if (self->options.on_step) self->options.on_step(whose, step);
 }

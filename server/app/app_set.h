@@ -50,7 +50,5 @@ instance *app_set_find(const app_set *self, csgi_str name);
 void app_set_dispatch_along(app_set *self, const router *routes, exchange *request, unsigned depth);
 /* Calls what app_set_when_idle was given, if no call is running. [loop] */
 void app_set_tell_if_idle(app_set *self);
-/* Tells options.on_step, if anyone wants to know. */
-void app_set_tell_step(const app_set *self, const instance *who, const char *step);
 
 #endif

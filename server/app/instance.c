@@ -71,9 +71,9 @@ static csgi_status create(instance *self, buffer *problem)
         self->state = &self->host;
         return CSGI_OK;
     }
-    app_set_tell_step(self->set, self, "create");
+    app_set_tell_step(self->set, self->plugin_name, "create");
     status = descriptor->create(&self->host, self->config, &self->state);
-    app_set_tell_step(self->set, self, NULL);
+    app_set_tell_step(self->set, self->plugin_name, NULL);
     if (status == CSGI_OK) return CSGI_OK;
     status_reason(status, buffer_str(&self->error), reason);
     buffer_printf(problem, "%.*s (%s) could not be created: its create failed with %s",
@@ -119,9 +119,9 @@ void instance_free(instance *self)
     post_queue_close(self->posts);
     lifespan_fini(&self->lifespan);
     if (descriptor->destroy) {
-        app_set_tell_step(self->set, self, "destroy");
+        app_set_tell_step(self->set, self->plugin_name, "destroy");
         descriptor->destroy(self->state);
-        app_set_tell_step(self->set, self, NULL);
+        app_set_tell_step(self->set, self->plugin_name, NULL);
     }
     release(self);
 }

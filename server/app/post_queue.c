@@ -54,7 +54,7 @@ static posted *take_all(post_queue *self)
 static void run_all(const instance *owner, posted *at)
 {
     if (!at) return;
-    app_set_tell_step(owner->set, owner, "a posted function");
+    app_set_tell_step(owner->set, owner->plugin_name, "a posted function");
     while (at) {
         posted *next = at->next;
 
@@ -62,7 +62,7 @@ static void run_all(const instance *owner, posted *at)
         free(at);
         at = next;
     }
-    app_set_tell_step(owner->set, owner, NULL);
+    app_set_tell_step(owner->set, owner->plugin_name, NULL);
 }
 
 /* The loop's turn. */

@@ -28,16 +28,17 @@ static void end_loop(offline *self)
     loop_run(self->loop);
 }
 
-static csgi_status make_apps(offline *self, const server_options *options, uint32_t host_flags)
+static csgi_status make_set(offline *self, const server_options *options,
+                            const offline_purpose *purpose)
 {
     const loop_options of_loop = { .stack_size = options->stack_size,
                                    .max_threads = (size_t)options->threads,
                                    .stall_threshold_ms = options->stall_threshold_ms };
-    const app_options of_apps = { .server_url = CSGI_STR("app:"),
+    const app_options of_apps = { .server_url = purpose->server_url,
                                   .root_path = str_from(options->root_path),
-                                  .host_flags = host_flags,
+                                  .host_flags = purpose->host_flags,
                                   .startup_timeout_ms = options->timeout_startup_ms,
-                                  .on_step = crash_set_step };
+                                  .on_step = purpose->on_step ? purpose->on_step : crash_set_step };
     csgi_status status = loop_new(&of_loop, &self->loop);
 
     if (status != CSGI_OK) return status;
@@ -46,27 +47,38 @@ static csgi_status make_apps(offline *self, const server_options *options, uint3
     return app_set_new(self->loop, self->client, &of_apps, &self->apps);
 }
 
-csgi_status offline_open(offline *self, const server_options *options, const plugin_choice *choice,
-                         uint32_t host_flags, buffer *problem)
+csgi_status offline_init(offline *self, const server_options *options,
+                         const offline_purpose *purpose)
 {
     csgi_status status;
 
     *self = (offline){ 0 };
     signal(SIGPIPE, SIG_IGN);
-    task_install_crash_report();
-    status = make_apps(self, options, host_flags);
-    if (status == CSGI_OK) status = plugins_load(self->apps, options, choice, problem);
+    if (!purpose->on_step) task_install_crash_report();
+    status = make_set(self, options, purpose);
+    if (status != CSGI_OK) offline_close(self);
+    return status;
+}
+
+csgi_status offline_open(offline *self, const server_options *options, const plugin_choice *choice,
+                         const offline_purpose *purpose, buffer *problem)
+{
+    csgi_status status = offline_init(self, options, purpose);
+    bool is_made = status == CSGI_OK;
+
+    if (is_made) status = plugins_load(self->apps, options, choice, problem);
     if (status == CSGI_ENOMEM && !problem->len)
         buffer_printf(problem, "no memory to load the plugins");
-    if (status != CSGI_OK) offline_close(self);
+    if (status != CSGI_OK && is_made) offline_close(self);
     return status;
 }
 
 csgi_status offline_open_logged(offline *self, const server_options *options,
                                 const plugin_choice *choice, uint32_t host_flags)
 {
+    const offline_purpose purpose = { .server_url = CSGI_STR("app:"), .host_flags = host_flags };
     buffer problem = { 0 };
-    csgi_status status = offline_open(self, options, choice, host_flags, &problem);
+    csgi_status status = offline_open(self, options, choice, &purpose, &problem);
 
     plugins_log_problem(&problem);
     buffer_fini(&problem);

@@ -15,12 +15,23 @@ typedef struct offline {
     app_set *apps;
 } offline;
 
-/* As plugins_load; *problem has what it does not log. Nothing has been started. host_flags:
- * CSGI_HOST_*, as every instance is told. Their server_url is "app:", which leads back to these
- * apps. After CSGI_OK offline_close is owed. CSGI_EFAIL, CSGI_EINVAL, CSGI_ENOMEM. */
+/* What for; the rest is as the options say. */
+typedef struct offline_purpose {
+    csgi_str server_url; /* as every instance is told, as the flags are */
+    uint32_t host_flags; /* CSGI_HOST_* */
+    /* As app_options.on_step. NULL: crashes are told as a server tells them. */
+    void (*on_step)(csgi_str plugin, const char *step);
+} offline_purpose;
+
+/* Without any app. After CSGI_OK offline_close is owed. CSGI_ENOMEM, CSGI_EFAIL. */
+csgi_status offline_init(offline *self, const server_options *options,
+                         const offline_purpose *purpose);
+/* With apps, as plugins_load; *problem has what it does not log. Nothing has been started. After
+ * CSGI_OK offline_close is owed. CSGI_EFAIL, CSGI_EINVAL, CSGI_ENOMEM. */
 csgi_status offline_open(offline *self, const server_options *options, const plugin_choice *choice,
-                         uint32_t host_flags, buffer *problem);
-/* Likewise; all that is wrong is logged. */
+                         const offline_purpose *purpose, buffer *problem);
+/* Likewise; all that is wrong is logged. Their server_url is "app:", which leads back to these
+ * apps. */
 csgi_status offline_open_logged(offline *self, const server_options *options,
                                 const plugin_choice *choice, uint32_t host_flags);
 /* Starts the apps, makes one request, and shuts them down; once. on_response is called as

@@ -9,11 +9,18 @@
 #include "config/json_text.h"
 #include "config/text_file.h"
 #include "log/log.h"
-#include "loop/crash.h"
 
-static void on_load_step(void *file, const char *step)
+/* What is being loaded, for whom. */
+typedef struct loading {
+    const app_set *apps;
+    const char *file;
+} loading;
+
+static void on_load_step(void *arg, const char *step)
 {
-    crash_set_step(str_from(file), step);
+    const loading *self = arg;
+
+    app_set_tell_step(self->apps, str_from(self->file), step);
 }
 
 /* The path of the configuration of "dir/NAME.so": "dir/NAME.json", into out. */
@@ -78,13 +85,14 @@ void plugins_log_problem(const buffer *problem)
     }
 }
 
-csgi_status plugins_open(const server_options *options, const char *file, plugin **out,
-                         buffer *problem)
+csgi_status plugins_open(const app_set *apps, const server_options *options, const char *file,
+                         plugin **out, buffer *problem)
 {
-    plugin_rules rules = { options->insecure_plugins, on_load_step, (void *)(uintptr_t)file };
+    loading loaded_now = { apps, file };
+    plugin_rules rules = { options->insecure_plugins, on_load_step, &loaded_now };
     csgi_status status = plugin_load(file, &rules, out, problem);
 
-    crash_set_step(STR(""), NULL);
+    app_set_tell_step(apps, STR(""), NULL);
     if (status != CSGI_OK && !problem->len)
         buffer_printf(problem, "%s: no memory to load it", file);
     return status;
@@ -104,7 +112,7 @@ static csgi_status load_file(app_set *apps, const server_options *options, const
                              buffer *problem)
 {
     plugin *loaded;
-    csgi_status status = plugins_open(options, file, &loaded, problem);
+    csgi_status status = plugins_open(apps, options, file, &loaded, problem);
 
     if (status != CSGI_OK) return status;
     status = plugins_add_app(apps, file, loaded, problem);

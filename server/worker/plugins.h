@@ -30,10 +30,10 @@ void plugins_log_problem(const buffer *problem);
 
 /* ---- for the files of plugins_load ---- */
 
-/* plugin_load by the options, with a crash report that names the file. On failure *problem is a
- * sentence. */
-csgi_status plugins_open(const server_options *options, const char *file, plugin **out,
-                         buffer *problem);
+/* plugin_load by the options; the set is told each step, with the file as its plugin. On failure
+ * *problem is a sentence. */
+csgi_status plugins_open(const app_set *apps, const server_options *options, const char *file,
+                         plugin **out, buffer *problem);
 /* "Loaded weather 1.0.0 from ...". */
 void plugins_log_loaded(const plugin *loaded);
 /* plugins_load with a routes file (route_plugins.c). */

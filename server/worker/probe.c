@@ -18,23 +18,22 @@
 
 /* Where the child is, for the parent to read after a crash: shared memory. */
 typedef struct step_note {
-    char step[64];
+    char step[64];    /* "create"; empty: the server's own work */
+    char plugin[512]; /* its name, or its file */
 } step_note;
 
-/* What app_set_add and plugin_load tell; it is all a probe needs to know of a crash. */
+/* It is all a probe needs to know of a crash. */
 static step_note *the_note;
 
-static void on_step(csgi_str name, const char *step)
+static void on_step(csgi_str whose, const char *step)
 {
-    (void)name;
     snprintf(the_note->step, sizeof the_note->step, "%s", step ? step : "");
+    snprintf(the_note->plugin, sizeof the_note->plugin, "%.*s", STR_ARG(whose));
 }
 
-static void on_load_step(void *arg, const char *step)
-{
-    (void)arg;
-    on_step(STR(""), step);
-}
+static const offline_purpose probing = { .server_url = CSGI_STR("http://127.0.0.1:8000"),
+                                         .host_flags = CSGI_HOST_PROBE,
+                                         .on_step = on_step };
 
 static void describe(const plugin *loaded, const char *file, buffer *report)
 {
@@ -53,42 +52,31 @@ static void describe(const plugin *loaded, const char *file, buffer *report)
     buffer_append(report, "\n", 1);
 }
 
-static csgi_status try_instance(plugin *loaded, const char *file, buffer *problem)
+/* In the child: loads, makes an instance, and fills the report. */
+static csgi_status try_app(offline *apart, const server_options *options, const char *file,
+                           plugin **loaded, buffer *problem)
 {
-    const loop_options of_loop = { 0 };
-    const app_options of_apps = { .server_url = CSGI_STR("http://127.0.0.1:8000"),
-                                  .host_flags = CSGI_HOST_PROBE,
-                                  .on_step = on_step };
-    loop *events;
-    client *outbound;
-    app_set *apps;
-    csgi_status status = loop_new(&of_loop, &events);
+    csgi_status status = plugins_open(apart->apps, options, file, loaded, problem);
 
     if (status != CSGI_OK) return status;
-    outbound = client_new(events, NULL);
-    status = outbound ? app_set_new(events, outbound, &of_apps, &apps) : CSGI_ENOMEM;
-    if (status == CSGI_OK) {
-        status = plugins_add_app(apps, file, loaded, problem);
-        if (status == CSGI_OK) status = app_set_route_defaults(apps, problem);
-        app_set_free(apps);
-    }
-    if (outbound) client_close(outbound);
-    loop_run(events);
-    loop_free(events);
+    status = plugins_add_app(apart->apps, file, *loaded, problem);
+    if (status == CSGI_OK) status = app_set_route_defaults(apart->apps, problem);
     return status;
 }
 
-/* In the child: loads, and fills the report. */
 static bool try_plugin(const server_options *options, const char *file, buffer *report)
 {
-    plugin_rules rules = { options->insecure_plugins, on_load_step, NULL };
+    offline apart;
     buffer problem = { 0 };
-    plugin *loaded;
-    csgi_status status = plugin_load(file, &rules, &loaded, &problem);
+    plugin *loaded = NULL;
+    csgi_status status = offline_init(&apart, options, &probing);
 
     if (status == CSGI_OK) {
-        status = try_instance(loaded, file, &problem);
-        if (status == CSGI_OK) describe(loaded, file, report);
+        status = try_app(&apart, options, file, &loaded, &problem);
+        offline_close(&apart);
+    }
+    if (status == CSGI_OK) describe(loaded, file, report);
+    if (loaded) {
         on_step(STR(""), "unload");
         plugin_release(loaded);
     }
@@ -110,8 +98,7 @@ static bool try_choice(const trial *self, buffer *report)
 {
     offline apart;
     buffer problem = { 0 };
-    csgi_status status =
-        offline_open(&apart, self->options, self->choice, CSGI_HOST_PROBE, &problem);
+    csgi_status status = offline_open(&apart, self->options, self->choice, &probing, &problem);
 
     if (status == CSGI_OK) {
         size_t count = app_set_route_count(apart.apps);
@@ -167,22 +154,32 @@ static bool read_verdict(int fd, buffer *verdict)
     return true;
 }
 
-static void report_no_verdict(const char *file, int wait_status, bool timed_out, buffer *report)
+/* "create", and whose when the file that was named is not the plugin's. */
+static void print_step(const trial *self, buffer *out)
 {
-    const char *step = the_note->step[0] ? the_note->step : "the loader";
+    buffer_printf(out, "%s", the_note->step[0] ? the_note->step : "the loader");
+    if (self->choice && the_note->plugin[0]) buffer_printf(out, " of %s", the_note->plugin);
+}
 
+static void report_no_verdict(const trial *self, int wait_status, bool timed_out, buffer *report)
+{
+    const char *file = self->name;
+    buffer step = { 0 };
+
+    print_step(self, &step);
     if (timed_out)
-        buffer_printf(report, "%s: %s did not return within %d s; it must not wait\n", file, step,
-                      PROBE_TIMEOUT_MS / 1000);
+        buffer_printf(report, "%s: %.*s did not return within %d s; it must not wait\n", file,
+                      STR_ARG(buffer_str(&step)), PROBE_TIMEOUT_MS / 1000);
     else if (WIFSIGNALED(wait_status))
         buffer_printf(report,
-                      "%s: crashed in %s (%s); run it under a debugger: gdb --args capricorn run "
+                      "%s: crashed in %.*s (%s); run it under a debugger: gdb --args capricorn run "
                       "%s\n",
-                      file, step, strsignal(WTERMSIG(wait_status)), file);
+                      file, STR_ARG(buffer_str(&step)), strsignal(WTERMSIG(wait_status)), file);
     else
         buffer_printf(report,
-                      "%s: ended the process in %s (exit status %d); a plugin must not exit\n",
-                      file, step, WEXITSTATUS(wait_status));
+                      "%s: ended the process in %.*s (exit status %d); a plugin must not exit\n",
+                      file, STR_ARG(buffer_str(&step)), WEXITSTATUS(wait_status));
+    buffer_fini(&step);
 }
 
 /* Starts the child, which writes its verdict to *from. -1: it cannot be started. */
@@ -227,7 +224,7 @@ static bool run_child_to_end(const trial *self, buffer *report)
     if (verdict.len > 0)
         buffer_append(report, verdict.bytes + 1, verdict.len - 1);
     else
-        report_no_verdict(self->name, wait_status, timed_out, report);
+        report_no_verdict(self, wait_status, timed_out, report);
     buffer_fini(&verdict);
     return would_load;
 }

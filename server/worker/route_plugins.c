@@ -151,7 +151,7 @@ static plugin *open_file(loading *self, file_position at, const char *path)
         free(added.path);
         return before->plugin;
     }
-    if (plugins_open(self->options, path, &added.plugin, &why) == CSGI_OK)
+    if (plugins_open(self->apps, self->options, path, &added.plugin, &why) == CSGI_OK)
         plugins_log_loaded(added.plugin);
     else
         complain(self, at, "%.*s", STR_ARG(buffer_str(&why)));
