@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: MIT
 """An upstream server that behaves as a test tells it to, on a port of its own."""
 
+import json
 import socket
+import subprocess
 import threading
+import urllib.request
+
+from capricorn import BUILD
 
 
 def answer(status, body, content_type="application/json", extra=""):
@@ -76,3 +81,26 @@ def unused_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+class BadUpstream:
+    """The program bad_upstream (tests/harness/bad_upstream.h): what it answers is in the path."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([BUILD / "harness" / "bad_upstream"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.port = int(self.process.stdout.readline())
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with self.process:
+            self.process.stdin.close()
+        assert self.process.returncode == 0
+
+    def seen(self):
+        """What it has seen: for each fault how often it was asked, and left by the client."""
+        with urllib.request.urlopen(f"{self.url}/stats", timeout=30) as answered:
+            return json.load(answered)
