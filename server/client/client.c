@@ -39,6 +39,7 @@ client *client_new(loop *runner, const client_options *options)
     if (!chosen.idle_ms) chosen.idle_ms = IDLE_MS;
     if (!chosen.max_idle_per_origin) chosen.max_idle_per_origin = MAX_IDLE_PER_ORIGIN;
     pool_init(&self->pool, runner, &chosen, on_pool_unused);
+    dialer_init(&self->dialer, runner);
     return self;
 }
 

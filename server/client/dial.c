@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "client/race.h"
+
 /* One call of dial, on its task's stack. */
 typedef struct dialing {
     dialer *dialer;
@@ -12,54 +14,75 @@ typedef struct dialing {
     pending *within;
     arena *memory;
     uint64_t connect_timeout_ms;
-    const char *reason;   /* of a failure to resolve or connect */
-    address *addresses;   /* resolved */
-    size_t address_count; /* 0 when that failed */
-    stream *connected;    /* NULL when that failed */
+    uint64_t due_ms;
+    address *addresses;
+    size_t address_count;
+    bool is_resolved;   /* the addresses are not what the URL itself says */
+    const char *reason; /* that there is none */
+    name_wait wait;
+    race race;
+    stream *connected; /* NULL when that failed */
 } dialing;
+
+static csgi_status explain_no_memory(dialing *self)
+{
+    return pending_explain(self->within, CSGI_ENOMEM, "no memory for a connection");
+}
 
 /* ---- addresses ---- */
 
-static void on_resolved(void *arg, const address *found, size_t count, const char *reason)
+static csgi_status take_addresses(dialing *self, const address *found, size_t count,
+                                  const char *reason)
 {
-    dialing *self = arg;
-
-    self->address_count = 0;
     self->reason = reason;
-    if (count == 0) {
-        pending_settle(self->within, CSGI_EUNREACH);
-        return;
-    }
-    names_keep(&self->dialer->names, self->to->host, found, count, loop_now_ms(self->within->loop));
+    if (count == 0) return CSGI_EUNREACH;
     self->addresses = arena_alloc(self->memory, count * sizeof *found, 0);
-    if (self->addresses) memcpy(self->addresses, found, count * sizeof *found);
-    self->address_count = self->addresses ? count : 0;
-    pending_settle(self->within, self->addresses ? CSGI_OK : CSGI_ENOMEM);
+    if (!self->addresses) return CSGI_ENOMEM;
+    memcpy(self->addresses, found, count * sizeof *found);
+    for (size_t i = 0; i < count; i++)
+        address_set_port(&self->addresses[i], self->to->port);
+    self->address_count = count;
+    self->is_resolved = true;
+    return CSGI_OK;
 }
 
-static csgi_status resolve(dialing *self, uint64_t due_ms)
+static void on_found(name_wait *wait, const address *found, size_t count, const char *reason)
+{
+    dialing *self = CONTAINER_OF(wait, dialing, wait);
+
+    pending_settle(self->within, take_addresses(self, found, count, reason));
+}
+
+/* Asks the system, and waits. CSGI_EUNREACH and CSGI_ENOMEM are left for the caller to explain.
+ * [suspends] */
+static csgi_status ask_for_addresses(dialing *self)
 {
     pending *within = self->within;
-    resolving *asked;
-    csgi_status status =
-        address_resolve(within->loop, self->to->host, self->to->port, on_resolved, self, &asked);
+    csgi_status status;
 
-    if (status == CSGI_EINVAL)
-        return pending_explain(within, CSGI_EUNREACH, "the host's name is malformed");
-    if (status) return pending_explain(within, status, "no memory");
-    pending_begin(within, due_ms);
+    self->wait.on_found = on_found;
+    status = names_ask(&self->dialer->names, self->to->host, &self->wait);
+    if (status == CSGI_EINVAL) self->reason = "it is malformed";
+    if (status) return status == CSGI_EINVAL ? CSGI_EUNREACH : status;
+    pending_begin(within, self->due_ms);
     status = pending_end(within);
-    if (!within->settled) resolving_cancel(asked);
+    if (!within->settled) names_give_up(&self->wait);
+    if (status != CSGI_ETIMEDOUT) return status;
+    if (pending_is_over(within)) return pending_explain_total(within);
+    return pending_explain(within, status, "the name '%s' did not resolve within %" PRIu64 " ms",
+                           self->to->host, self->connect_timeout_ms);
+}
+
+static csgi_status resolve(dialing *self)
+{
+    const name_entry *known = names_find(&self->dialer->names, self->to->host);
+    csgi_status status = known ? take_addresses(self, known->found, known->count, known->reason)
+                               : ask_for_addresses(self);
+
+    if (status == CSGI_ENOMEM) return explain_no_memory(self);
     if (status == CSGI_EUNREACH)
-        return pending_explain(within, status, "the name '%s' did not resolve: %s", self->to->host,
-                               self->reason);
-    if (status == CSGI_ENOMEM) return pending_explain(within, status, "no memory");
-    if (status == CSGI_ETIMEDOUT) {
-        if (pending_is_over(within)) return pending_explain_total(within);
-        return pending_explain(within, status,
-                               "the name '%s' did not resolve within %" PRIu64 " ms",
-                               self->to->host, self->connect_timeout_ms);
-    }
+        return pending_explain(self->within, status, "the name '%s' did not resolve: %s",
+                               self->to->host, self->reason);
     return status;
 }
 
@@ -71,73 +94,75 @@ static size_t given_addresses(const url *to, address out[ADDRESS_LOCALHOSTS])
     return address_from_localhost(out, to->host, to->port);
 }
 
-static csgi_status find_addresses(dialing *self, uint64_t due_ms)
+static csgi_status find_addresses(dialing *self)
 {
-    const name_entry *known =
-        names_find(&self->dialer->names, self->to->host, loop_now_ms(self->within->loop));
-    size_t count = known ? known->count : ADDRESS_LOCALHOSTS;
-
-    self->addresses = arena_alloc(self->memory, count * sizeof *self->addresses, 0);
-    if (!self->addresses) return pending_explain(self->within, CSGI_ENOMEM, "no memory");
-    if (!known) {
-        self->address_count = given_addresses(self->to, self->addresses);
-        return self->address_count ? CSGI_OK : resolve(self, due_ms);
-    }
-    memcpy(self->addresses, known->found, count * sizeof *self->addresses);
-    for (size_t i = 0; i < count; i++)
-        address_set_port(&self->addresses[i], self->to->port);
-    self->address_count = count;
-    return CSGI_OK;
+    self->addresses = arena_alloc(self->memory, ADDRESS_LOCALHOSTS * sizeof *self->addresses, 0);
+    if (!self->addresses) return explain_no_memory(self);
+    self->address_count = given_addresses(self->to, self->addresses);
+    return self->address_count ? CSGI_OK : resolve(self);
 }
 
 /* ---- connecting ---- */
 
-static void on_connected(void *arg, stream *connected, csgi_status status, const char *reason)
+static void on_connected(race *ended, stream *connected)
 {
-    dialing *self = arg;
+    dialing *self = CONTAINER_OF(ended, dialing, race);
+    csgi_status failure = ended->no_memory ? CSGI_ENOMEM : CSGI_EUNREACH;
 
     self->connected = connected;
-    self->reason = reason;
-    pending_settle(self->within, status);
+    pending_settle(self->within, connected ? CSGI_OK : failure);
 }
 
-/* One address. CSGI_ETIMEDOUT and CSGI_EUNREACH are left for the caller to explain. */
-static csgi_status connect_to(dialing *self, const address *to, uint64_t due_ms)
+/* Says what each address did, or the only one, where the URL names it. */
+static csgi_status explain_unreachable(dialing *self)
 {
-    connecting *begun;
-    csgi_status status = stream_connect(self->within->loop, to, on_connected, self, &begun);
+    buffer *why = self->within->why;
 
-    if (status) return pending_explain(self->within, status, "no memory for a connection");
-    self->connected = NULL;
-    pending_begin(self->within, due_ms);
-    status = pending_end(self->within);
-    if (!self->within->settled) connecting_cancel(begun);
-    if (status && self->connected) stream_close(self->connected);
-    return status;
+    if (self->address_count == 1 && !self->is_resolved)
+        return pending_explain(self->within, CSGI_EUNREACH, "%s", self->race.attempts[0].reason);
+    if (self->is_resolved) names_forget(&self->dialer->names, self->to->host);
+    pending_explain(self->within, CSGI_EUNREACH, "%s", "");
+    race_print(&self->race, why);
+    return CSGI_EUNREACH;
 }
 
-/* Tries the addresses in order, each with its share of the time that is left. */
-static csgi_status connect_any(dialing *self, uint64_t due_ms)
+static csgi_status explain_late(dialing *self)
 {
     pending *within = self->within;
-    csgi_status status = CSGI_EUNREACH;
 
-    for (size_t i = 0; i < self->address_count; i++) {
-        uint64_t now_ms = loop_now_ms(within->loop);
-        uint64_t left_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+    if (pending_is_over(within)) return pending_explain_total(within);
+    if (self->is_resolved) names_forget(&self->dialer->names, self->to->host);
+    pending_explain(within, CSGI_ETIMEDOUT, "no connection within %" PRIu64 " ms",
+                    self->connect_timeout_ms);
+    if (self->address_count == 1 && !self->is_resolved) return CSGI_ETIMEDOUT;
+    buffer_printf(within->why, " (");
+    race_print(&self->race, within->why);
+    buffer_printf(within->why, ")");
+    return CSGI_ETIMEDOUT;
+}
 
-        status = connect_to(self, &self->addresses[i],
-                            pending_due_ms(now_ms, left_ms / (self->address_count - i)));
-        if (status != CSGI_EUNREACH && status != CSGI_ETIMEDOUT) return status;
-        if (status == CSGI_ETIMEDOUT && pending_is_over(within))
-            return pending_explain_total(within);
-    }
-    if (status == CSGI_EUNREACH) return pending_explain(within, status, "%s", self->reason);
-    return pending_explain(within, status, "no connection within %" PRIu64 " ms",
-                           self->connect_timeout_ms);
+/* [suspends] */
+static csgi_status connect_any(dialing *self)
+{
+    pending *within = self->within;
+    csgi_status status;
+
+    race_begin(&self->race, within->loop, self->addresses, self->address_count, on_connected);
+    pending_begin(within, self->due_ms);
+    status = pending_end(within);
+    if (!within->settled) race_cancel(&self->race);
+    if (status && self->connected) stream_close(self->connected);
+    if (status == CSGI_ENOMEM) return explain_no_memory(self);
+    if (status == CSGI_EUNREACH) return explain_unreachable(self);
+    return status == CSGI_ETIMEDOUT ? explain_late(self) : status;
 }
 
 /* ---- public ---- */
+
+void dialer_init(dialer *self, loop *runner)
+{
+    names_init(&self->names, runner, NAMES_TTL_MS, NAMES_FAILED_TTL_MS);
+}
 
 void dialer_fini(dialer *self)
 {
@@ -147,16 +172,21 @@ void dialer_fini(dialer *self)
 csgi_status dial(dialer *self, const url *to, uint64_t connect_timeout_ms, arena *memory,
                  pending *within, stream **out)
 {
-    dialing begun = { .dialer = self,
-                      .to = to,
-                      .within = within,
-                      .memory = memory,
-                      .connect_timeout_ms = connect_timeout_ms };
-    uint64_t due_ms = pending_earlier(pending_due_ms(loop_now_ms(within->loop), connect_timeout_ms),
-                                      within->total_due_ms);
-    csgi_status status = find_addresses(&begun, due_ms);
+    dialing begun;
+    csgi_status status;
 
-    if (status == CSGI_OK) status = connect_any(&begun, due_ms);
+    /* The race sets itself up. */
+    memset(&begun, 0, offsetof(dialing, race));
+    begun.connected = NULL;
+    begun.dialer = self;
+    begun.to = to;
+    begun.within = within;
+    begun.memory = memory;
+    begun.connect_timeout_ms = connect_timeout_ms;
+    begun.due_ms = pending_earlier(pending_due_ms(loop_now_ms(within->loop), connect_timeout_ms),
+                                   within->total_due_ms);
+    status = find_addresses(&begun);
+    if (status == CSGI_OK) status = connect_any(&begun);
     if (status == CSGI_OK) *out = begun.connected;
     return status;
 }

@@ -10,11 +10,14 @@
 #include "client/url.h"
 #include "net/stream.h"
 
-/* What dialling shares: one for each client. All zero is a new one. */
+/* What dialling shares: one for each client. */
 typedef struct dialer {
     names names;
 } dialer;
 
+/* An empty one. */
+void dialer_init(dialer *self, loop *loop);
+/* Nobody dials any more. */
 void dialer_fini(dialer *self);
 
 /* Connects to where the URL leads, within connect_timeout_ms (of name resolution and connecting

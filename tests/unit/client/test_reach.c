@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Reaching a server: addresses, names, sockets, and what may not be sent. */
+#include "reach.h"
 #include "rig.h"
 
 static void a_refused_connection_says_so(void **state)
@@ -60,6 +61,75 @@ static void a_names_addresses_are_tried_in_order(void **state)
     snprintf(to, sizeof to, "http://localhost:%u/", ntohs(at.sin6_port));
     expect_body(&bench, to, "hi");
     finish(&bench);
+}
+
+static void each_address_of_a_name_says_why_it_failed(void **state)
+{
+    rig bench;
+    char to[100], want[200];
+    address at;
+    int fd = bind_loopback(1, 0, &at);
+    uint32_t port = address_port(&at);
+
+    (void)state;
+    begin(&bench, NULL, NULL);
+    snprintf(to, sizeof to, "http://localhost:%u/", port);
+    snprintf(want, sizeof want,
+             "http://localhost:%u: 127.0.0.1:%u: connection refused; [::1]:%u: ", port, port, port);
+    expect_failure(&bench, to, CSGI_EUNREACH, want);
+    snprintf(to, sizeof to, "http://127.1:%u/", port);
+    snprintf(want, sizeof want, "http://127.1:%u: 127.0.0.1:%u: connection refused", port, port);
+    for (int i = 0; i < 2; i++)
+        expect_failure(&bench, to, CSGI_EUNREACH, want);
+    finish(&bench);
+    close(fd);
+}
+
+/* Not on each machine, and the port may be somebody's. */
+static bool can_bind(const struct sockaddr_in6 *at)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool can = fd >= 0 && bind(fd, (const struct sockaddr *)at, sizeof *at) == 0;
+
+    if (fd >= 0) close(fd);
+    return can;
+}
+
+static void an_address_that_does_not_answer_is_overtaken(void **state)
+{
+    rig bench;
+    full_listener silent;
+    address ipv4;
+    struct sockaddr_in6 at = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    char to[100], want[200];
+    asked now;
+
+    (void)state;
+    fill_listener(&silent, 1, 0, &ipv4);
+    snprintf(to, sizeof to, "http://localhost:%u/", address_port(&ipv4));
+    begin(&bench, NULL, NULL);
+    prepare(&bench, &now, to);
+    now.request.connect_timeout_ms = 50;
+    ask_all(&now, 1);
+    snprintf(want, sizeof want, "no connection within 50 ms (127.0.0.1:%u: no answer)",
+             address_port(&ipv4));
+    assert_failed(&now, CSGI_ETIMEDOUT, want);
+    finish(&bench);
+
+    at.sin6_port = htons((uint16_t)address_port(&ipv4));
+    if (!can_bind(&at)) {
+        close_listener(&silent);
+        skip();
+    }
+    begin(&bench, NULL, NULL);
+    serve_listen(&bench.server, AF_INET6, &at, sizeof at, say_close);
+    expect_body(&bench, to, "hi");
+    prepare(&bench, &now, to);
+    cancel_soon(&bench, 20);
+    ask_all(&now, 1);
+    assert_failed(&now, CSGI_ECANCELED, "given up: the task is cancelled");
+    finish(&bench);
+    close_listener(&silent);
 }
 
 static void a_name_that_does_not_resolve_says_so(void **state)
@@ -145,6 +215,8 @@ int main(void)
         cmocka_unit_test(a_refused_connection_says_so),
         cmocka_unit_test(a_name_is_resolved),
         cmocka_unit_test(a_names_addresses_are_tried_in_order),
+        cmocka_unit_test(each_address_of_a_name_says_why_it_failed),
+        cmocka_unit_test(an_address_that_does_not_answer_is_overtaken),
         cmocka_unit_test(a_name_that_does_not_resolve_says_so),
         cmocka_unit_test(a_unix_socket_is_reached),
         cmocka_unit_test(requests_that_may_not_be_sent_are_refused),
