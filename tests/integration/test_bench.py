@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from capricorn import BUILD, ROOT, sanitized, wait_until
+from capricorn import BUILD, ROOT, sanitized, seconds, wait_until
 
 pytestmark = [
     pytest.mark.skipif(bool(sanitized()), reason="nobody measures a sanitized server"),
@@ -77,6 +77,16 @@ def test_the_memory_of_connections_and_waiting_requests_is_measured(tmp_path):
     assert 0 < float(row["KiB for an idle one"]) < 50
     assert 1 < float(row["KiB for a waiting one"]) < 200
     assert re.search(r"^1000 tasks wait +[\d.]+ KiB each", told, re.M)
+
+
+def test_requests_that_wait_for_a_database_are_measured_beside_a_plain_one():
+    told = run("postgres.py", "--quick")
+    if "left out" in told:
+        pytest.skip(told)
+    took = re.search(r"^100 requests for pg_sleep\(0.1\) over 20 connections: ([\d.]+) s", told, re.M)
+    assert 0.49 < float(took.group(1)) < seconds(5)
+    for row in tables(told)["GET / meanwhile"].values():
+        assert 0 < float(row["p50 ms"]) <= float(row["p99 ms"]) <= float(row["slowest ms"])
 
 
 def with_mark(mark):

@@ -1,70 +1,31 @@
 # SPDX-License-Identifier: MIT
 """The example `postgres`, against a PostgreSQL that the tests start as a user of its own."""
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from capricorn import BUILD, Server, sanitized, seconds
+from database import PROGRAMS, Postgres
 from test_tasks import raise_descriptor_limit
 
-PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 CONNECTIONS = 20
 pytestmark = pytest.mark.skipif(
     not PROGRAMS or not (BUILD / "examples" / "postgres.so").exists(),
     reason="PostgreSQL is not installed: apt-get install postgresql libpq-dev, then make")
 
 
-def other_user():
-    """PostgreSQL does not run as root."""
-    if os.getuid() != 0:
-        return {}
-    user = pwd.getpwnam("postgres")
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
 @pytest.fixture(scope="module")
 def database():
-    """The directory of its socket."""
-    directory = Path(tempfile.mkdtemp(prefix="pg-"))
-    programs, user = PROGRAMS[-1].parent, other_user()
-    if user:
-        os.chown(directory, user["user"], user["group"])
-    directory.chmod(0o755)
-    subprocess.run([programs / "initdb", "-D", directory / "data", "-A", "trust", "-U", "tester",
-                    "--no-sync", "--no-locale", "-E", "UTF8"],
-                   check=True, stdout=subprocess.DEVNULL, cwd=directory, **user)
-    with open(directory / "log", "w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            [programs / "postgres", "-D", directory / "data", "-k", directory, "-F",
-             "-c", "listen_addresses=", "-c", "shared_buffers=16MB", "-c", "max_connections=50"],
-            stdout=log, stderr=log, cwd=directory, **user)
-    try:
-        deadline = time.monotonic() + 60
-        while subprocess.run([programs / "pg_isready", "-q", "-h", directory],
-                             check=False).returncode:
-            assert process.poll() is None and time.monotonic() < deadline, \
-                (directory / "log").read_text()
-            time.sleep(0.1)
-        yield directory
-    finally:
-        process.terminate()
-        process.wait(30)
-        shutil.rmtree(directory)
+    with Postgres() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def server(database):
     raise_descriptor_limit(8192)
-    config = (f'{{"conninfo": "host={database} user=tester dbname=postgres", '
-              f'"connections": {CONNECTIONS}}}')
+    config = f'{{"conninfo": "{database.conninfo}", "connections": {CONNECTIONS}}}'
     with Server(("postgres", "hello"), configs={"postgres": config}) as running:
         yield running
 
