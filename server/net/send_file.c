@@ -17,7 +17,7 @@ csgi_status stream_send_file(stream *self, int fd, uint64_t offset, size_t len, 
 
     *sent = 0;
     if (self->closing || self->broken || self->shut) return CSGI_EDISCONNECTED;
-    if (offset > INT64_MAX) return CSGI_ENOTSUP;
+    if (offset > INT64_MAX || self->filter) return CSGI_ENOTSUP;
     if (stream_queued(self)) return CSGI_OK;
     do {
         done = sendfile(self->fd, fd, &at, len);

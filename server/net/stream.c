@@ -158,6 +158,11 @@ void stream_set_owner(stream *self, const stream_events *events, void *owner)
 {
     CHECK(events->on_read && events->on_eof && events->on_broken && events->on_drained &&
           events->on_closed);
+    if (self->filter) {
+        self->filter->events = events;
+        self->filter->owner = owner;
+        return;
+    }
     self->events = events;
     self->owner = owner;
 }
@@ -192,7 +197,7 @@ static void on_read(uv_stream_t *uv, ssize_t len, const uv_buf_t *from)
         tell_broken(self);
 }
 
-csgi_status stream_read_start(stream *self)
+csgi_status stream_socket_read_start(stream *self)
 {
     int failed;
 
@@ -202,9 +207,25 @@ csgi_status stream_read_start(stream *self)
     return failed && failed != UV_EALREADY ? CSGI_EFAIL : CSGI_OK;
 }
 
-void stream_read_stop(stream *self)
+csgi_status stream_read_start(stream *self)
+{
+    if (!self->filter) return stream_socket_read_start(self);
+    CHECK(self->filter->events);
+    if (self->closing || self->broken) return CSGI_EFAIL;
+    return self->filter->functions->read_start(self->filter);
+}
+
+void stream_socket_read_stop(stream *self)
 {
     if (!self->closing) uv_read_stop(&self->uv.stream);
+}
+
+void stream_read_stop(stream *self)
+{
+    if (!self->filter)
+        stream_socket_read_stop(self);
+    else if (!self->closing)
+        self->filter->functions->read_stop(self->filter);
 }
 
 stream_peer_state stream_look_at_peer(const stream *self)
@@ -220,7 +241,9 @@ bool stream_has_unread(const stream *self)
 {
     char first;
 
-    return !self->closing && recv(self->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    if (self->closing) return false;
+    if (self->filter && self->filter->functions->has_unread(self->filter)) return true;
+    return recv(self->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 /* ---- writing ---- */
@@ -327,12 +350,18 @@ static csgi_status keep(stream *self, const csgi_str *pieces, size_t count, size
     return CSGI_OK;
 }
 
-csgi_status stream_write(stream *self, const csgi_str *pieces, size_t count)
+/* Nothing may be written any more. */
+static bool is_done(const stream *self)
+{
+    return self->closing || self->broken || self->shut;
+}
+
+csgi_status stream_socket_write(stream *self, const csgi_str *pieces, size_t count)
 {
     size_t len = 0, taken = 0;
     csgi_status status;
 
-    if (self->closing || self->broken || self->shut) return CSGI_EDISCONNECTED;
+    if (is_done(self)) return CSGI_EDISCONNECTED;
     for (size_t i = 0; i < count; i++)
         len += pieces[i].len;
     self->accepted += len;
@@ -345,6 +374,13 @@ csgi_status stream_write(stream *self, const csgi_str *pieces, size_t count)
     /* A gap in what the peer reads must not be followed by anything. */
     if (status) self->broken = true;
     return self->broken ? (status ? status : CSGI_EDISCONNECTED) : CSGI_OK;
+}
+
+csgi_status stream_write(stream *self, const csgi_str *pieces, size_t count)
+{
+    if (!self->filter) return stream_socket_write(self, pieces, count);
+    if (is_done(self)) return CSGI_EDISCONNECTED;
+    return self->filter->functions->write(self->filter, pieces, count);
 }
 
 size_t stream_queued(const stream *self)
@@ -361,11 +397,19 @@ uint64_t stream_progress(const stream *self)
     return self->accepted - stream_queued(self) - (uint64_t)unread;
 }
 
-void stream_shutdown(stream *self)
+void stream_socket_shutdown(stream *self)
 {
-    if (self->closing || self->broken || self->shut) return;
+    if (is_done(self)) return;
     self->shut = true;
     if (!self->outgoing) shutdown(self->fd, SHUT_WR);
+}
+
+void stream_shutdown(stream *self)
+{
+    if (!self->filter)
+        stream_socket_shutdown(self);
+    else if (!is_done(self))
+        self->filter->functions->shutdown(self->filter);
 }
 
 /* ---- closing ---- */
@@ -384,22 +428,29 @@ static void on_closed(uv_handle_t *uv)
     if (events) events->on_closed(owner);
 }
 
-void stream_close(stream *self)
+static void close_socket(stream *self)
 {
-    CHECK(!self->closing);
     self->closing = true;
     timer_stop(self->loop, &self->broken_soon);
     uv_close(&self->uv.any, on_closed);
 }
 
+void stream_close(stream *self)
+{
+    CHECK(!self->closing);
+    if (self->filter) self->filter->functions->close(self->filter, true);
+    close_socket(self);
+}
+
 void stream_abort(stream *self)
 {
     CHECK(!self->closing);
+    if (self->filter) self->filter->functions->close(self->filter, false);
     if (self->is_tcp && self->fd >= 0) {
         struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
         /* What uv_tcp_close_reset does, which refuses some states. */
         setsockopt(self->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     }
-    stream_close(self);
+    close_socket(self);
 }

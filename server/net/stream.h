@@ -55,7 +55,7 @@ typedef enum stream_peer_state {
     STREAM_PEER_GONE  /* reset */
 } stream_peer_state;
 stream_peer_state stream_look_at_peer(const stream *self);
-/* Does the kernel hold bytes that have yet to be read? */
+/* Are there bytes that have yet to be read? */
 bool stream_has_unread(const stream *self);
 
 /* Writes the pieces in one system call if the kernel takes them; copies what it did not take.
@@ -72,6 +72,9 @@ size_t stream_queued(const stream *self);
 /* A number that changes whenever the peer takes some of what was written, and only then: asks the
  * kernel. */
 uint64_t stream_progress(const stream *self);
+/* Why the connection is broken, where more than its breaking is known (TLS): "bad record mac". NULL
+ * otherwise. Valid until the stream is closed. */
+const char *stream_broken_reason(const stream *self);
 /* No more writing: the peer sees the end of file once the queue is empty. */
 void stream_shutdown(stream *self);
 /* Drops what is queued, and closes. on_closed comes later. Once. */

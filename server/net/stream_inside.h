@@ -6,7 +6,7 @@
 #include <uv.h>
 
 #include "loop/timer.h"
-#include "net/stream.h"
+#include "net/stream_filter.h"
 
 /* What a write needs when the kernel does not take it at once. */
 typedef struct outgoing {
@@ -24,13 +24,14 @@ struct stream {
         uv_pipe_t pipe;
     } uv;
     loop *loop;
-    const stream_events *events;
+    const stream_events *events; /* with a filter: the filter's, as its owner */
     union {
         void *owner;
         stream *next_free;
     };
     outgoing *outgoing;     /* NULL: nothing waits for the kernel */
     connecting *connecting; /* until it is connected */
+    stream_filter *filter;  /* NULL: none, as on most streams */
     timer broken_soon;      /* tells of a failed write from the loop */
     uint64_t accepted;      /* bytes ever taken to be written */
     int fd;
@@ -42,8 +43,6 @@ struct stream {
 csgi_status stream_new(loop *loop, bool is_tcp, stream **out);
 /* Gives the socket to a new stream. On failure the socket is the caller's. */
 csgi_status stream_open(stream *self, int fd);
-/* A write has failed: the owner is told from the loop. */
-void stream_break_soon(stream *self);
 /* What accept said. */
 void stream_set_peer(stream *self, const struct sockaddr *peer, socklen_t len);
 void stream_end_release(stream_end *self);
