@@ -18,7 +18,8 @@ RUN make -j"$(nproc)" server plugins \
 
 FROM debian:trixie-slim
 RUN apt-get update \
- && apt-get install -y --no-install-recommends libuv1t64 libcjson1 libllhttp9.2 zlib1g libbrotli1 \
+ && apt-get install -y --no-install-recommends \
+    libuv1t64 libcjson1 libllhttp9.2 zlib1g libbrotli1 libssl3t64 ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --system --gid 10001 capricorn \
  && useradd --system --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin capricorn

@@ -39,7 +39,7 @@ SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=un
             -fno-omit-frame-pointer
 SANFLAGS := $(SAN_$(SAN))
 
-PKGS     := libuv zlib libbrotlidec
+PKGS     := libuv zlib libbrotlidec openssl
 # Debian 13 has llhttp as a library; Debian 12 has its source, which is compiled as it is.
 LLHTTP_SOURCE := $(wildcard /usr/share/llhttp/llhttp.c)
 LLHTTP_PKG    := $(shell pkg-config --exists libllhttp 2>/dev/null && echo libllhttp)

@@ -17,8 +17,8 @@ work=$(mktemp -d)
 port=${PORT:-8000}
 environment="HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8"
 case $suite in
-bookworm) libraries="libuv1 libcjson1 zlib1g libbrotli1" ;;
-*) libraries="libuv1t64 libcjson1 libllhttp9.2 zlib1g libbrotli1" ;;
+bookworm) libraries="libuv1 libcjson1 zlib1g libbrotli1 libssl3" ;;
+*) libraries="libuv1t64 libcjson1 libllhttp9.2 zlib1g libbrotli1 libssl3t64" ;;
 esac
 
 say() {
