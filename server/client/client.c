@@ -67,7 +67,10 @@ static csgi_status check(const client *self, const csgi_client_request *request,
     }
     status = request_check(request, facts, why);
     if (status) return status;
-    if (url_parse(request->url, to, &wrong) == CSGI_OK) return CSGI_OK;
+    if (url_parse(request->url, to, &wrong) == CSGI_OK) {
+        if (!to->is_https) return CSGI_OK;
+        wrong = "https is not supported yet";
+    }
     buffer_printf(why, "cannot fetch '%.*s': %s", STR_ARG(request->url), wrong);
     return CSGI_EINVAL;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "base/check.h"
 #include "base/str.h"
 
 /* Where a byte may stand: RFC 3986, and brackets in a query, which are often left unescaped. */
@@ -66,7 +67,7 @@ static const char *parse_authority(csgi_str text, url *self)
     bool bracketed = text.len && text.ptr[0] == '[';
     size_t end = str_find_char(text, bracketed ? ']' : ':');
     csgi_str host = str_slice(text, bracketed, end - bracketed), rest;
-    uint64_t port = 80;
+    uint64_t port = self->is_https ? 443 : 80;
 
     if (str_find_char(text, '@') < text.len) return "user information is not supported";
     if (bracketed && end == text.len) return "the host's bracket is not closed";
@@ -94,6 +95,7 @@ static const char *parse_socket(csgi_str text, url *self)
     if (text.len > 3 * sizeof((struct sockaddr_un *)0)->sun_path)
         return "its socket's path is too long";
     if (text.len > sizeof path) return "its socket's path is too long";
+    if (!all_in(text, IN_TARGET)) return "its host has bytes that must be percent-encoded";
     if (!str_percent_decode(text, path, &decoded.len)) return "its host has a malformed escape";
     if (decoded.len == 0 || path[0] != '/')
         return "its host is no absolute path of a socket (http+unix://%2Frun%2Fx.sock/)";
@@ -101,7 +103,6 @@ static const char *parse_socket(csgi_str text, url *self)
     if (decoded.len >= sizeof((struct sockaddr_un *)0)->sun_path)
         return "its socket's path is too long";
     set_host(self, decoded);
-    self->is_unix = true;
     self->authority = STR("localhost");
     return NULL;
 }
@@ -116,25 +117,43 @@ static size_t end_of_authority(csgi_str text, size_t start)
     return start;
 }
 
+/* The length of the scheme with what follows it; 0: none of ours. */
+static size_t read_scheme(csgi_str text, url *self)
+{
+    static const struct {
+        csgi_str text;
+        bool is_unix, is_https;
+    } known[] = {
+        { CSGI_STR("http://"), false, false },
+        { CSGI_STR("https://"), false, true },
+        { CSGI_STR("http+unix://"), true, false },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        if (!str_starts_with_nocase(text, known[i].text)) continue;
+        self->is_unix = known[i].is_unix;
+        self->is_https = known[i].is_https;
+        return known[i].text.len;
+    }
+    return 0;
+}
+
 csgi_status url_parse(csgi_str text, url *out, const char **why)
 {
-    bool is_unix = str_starts_with_nocase(text, STR("http+unix://"));
-    size_t start = is_unix ? 12 : 7, end;
     url found = { .port = 0 };
+    size_t start = read_scheme(text, &found), end;
     const char *wrong;
 
-    if (!is_unix && !str_starts_with_nocase(text, STR("http://"))) {
-        *why = str_starts_with_nocase(text, STR("https://"))
-                   ? "https is not supported yet"
-                   : "it begins with neither http:// nor http+unix://";
+    if (start == 0) {
+        *why = "it begins with none of http://, https:// and http+unix://";
         return CSGI_EINVAL;
     }
     end = end_of_authority(text, start);
     found.origin = str_slice(text, 0, end);
     found.target = str_slice(text, end, text.len);
     found.needs_slash = found.target.len == 0 || found.target.ptr[0] != '/';
-    wrong = is_unix ? parse_socket(str_slice(text, start, end - start), &found)
-                    : parse_authority(str_slice(text, start, end - start), &found);
+    wrong = found.is_unix ? parse_socket(str_slice(text, start, end - start), &found)
+                          : parse_authority(str_slice(text, start, end - start), &found);
     if (!wrong && str_find_char(found.target, '#') < found.target.len)
         wrong = "it has a fragment, which is not sent to servers";
     if (!wrong && !is_target(found.target))
@@ -145,4 +164,11 @@ csgi_status url_parse(csgi_str text, url *out, const char **why)
     }
     *out = found;
     return CSGI_OK;
+}
+
+bool url_same_origin(const url *a, const url *b)
+{
+    if (a->is_unix != b->is_unix || a->is_https != b->is_https || a->port != b->port) return false;
+    if (a->is_unix) return strcmp(a->host, b->host) == 0;
+    return str_eq_nocase(str_from(a->host), str_from(b->host));
 }

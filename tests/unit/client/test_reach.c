@@ -180,8 +180,7 @@ static void requests_that_may_not_be_sent_are_refused(void **state)
 
     (void)state;
     begin(&bench, NULL, NULL);
-    expect_failure(&bench, "ftp://x/", CSGI_EINVAL,
-                   "cannot fetch 'ftp://x/': it begins with neither");
+    expect_failure(&bench, "ftp://x/", CSGI_EINVAL, "cannot fetch 'ftp://x/': it begins with none");
     prepare(&bench, &now, "http://127.0.0.1/");
     now.request.headers = (csgi_fields){ &host, 1 };
     ask_all(&now, 1);

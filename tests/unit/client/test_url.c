@@ -59,6 +59,48 @@ static void the_port_is_80_unless_given(void **state)
     assert_int_equal(parsed("http://example.org:65535").port, 65535);
 }
 
+static void https_has_its_own_port(void **state)
+{
+    url out = parsed("HTTPS://h?q");
+
+    (void)state;
+    assert_true(out.is_https);
+    assert_int_equal(out.port, 443);
+    assert_str(out.origin, "HTTPS://h");
+    assert_str(out.authority, "h");
+    assert_str(out.target, "?q");
+    assert_true(out.needs_slash);
+    assert_int_equal(parsed("https://[::1]:80/").port, 80);
+    assert_false(parsed("http://h:443/").is_https);
+    assert_refused("https:///x", "no host");
+    assert_refused("https+unix://%2Fx/", "begins with none of");
+}
+
+static bool same_origin(const char *a, const char *b)
+{
+    url one = parsed(a), two = parsed(b);
+    bool same = url_same_origin(&one, &two);
+
+    assert_int_equal(url_same_origin(&two, &one), same);
+    return same;
+}
+
+static void an_origin_is_scheme_host_and_port(void **state)
+{
+    (void)state;
+    assert_true(same_origin("http://h/a", "HTTP://H:80?b"));
+    assert_true(same_origin("https://h:443/a", "https://h/b"));
+    assert_true(same_origin("http://[::1]/", "http://[::1]:80/"));
+    assert_true(same_origin("http+unix://%2Fx/a", "http+unix://%2fx/b"));
+    assert_false(same_origin("http://h/", "https://h/"));
+    assert_false(same_origin("http://h:443/", "https://h/"));
+    assert_false(same_origin("http://h/", "http://h:81/"));
+    assert_false(same_origin("http://h/", "http://h./"));
+    assert_false(same_origin("http://h/", "http://hh/"));
+    assert_false(same_origin("http+unix://%2Fx/", "http+unix://%2FX/"));
+    assert_false(same_origin("http+unix://%2Fx/", "http://x/"));
+}
+
 static void a_missing_path_needs_a_slash(void **state)
 {
     (void)state;
@@ -110,11 +152,10 @@ static void a_socket_path_fits_up_to_107_bytes(void **state)
 static void other_schemes_are_refused(void **state)
 {
     (void)state;
-    assert_refused("https://h/", "https is not supported yet");
-    assert_refused("ftp://h/", "begins with neither");
-    assert_refused("", "begins with neither");
-    assert_refused("http:/h", "begins with neither");
-    assert_refused("h/path", "begins with neither");
+    assert_refused("ftp://h/", "begins with none of");
+    assert_refused("", "begins with none of");
+    assert_refused("http:/h", "begins with none of");
+    assert_refused("h/path", "begins with none of");
 }
 
 static void malformed_hosts_are_refused(void **state)
@@ -156,6 +197,8 @@ static void malformed_sockets_are_refused(void **state)
     assert_refused("http+unix://run%2Fx.sock/", "absolute path");
     assert_refused("http+unix://%2Fx%zz/", "escape");
     assert_refused("http+unix://%2Fx%00y/", "NUL");
+    assert_refused("http+unix://%2Fx y/", "percent-encoded");
+    assert_refused("http+unix://%2F\xc3\xa9/", "percent-encoded");
 }
 
 static void what_must_be_escaped_is_refused(void **state)
@@ -182,6 +225,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_url_is_taken_apart),
         cmocka_unit_test(the_port_is_80_unless_given),
+        cmocka_unit_test(https_has_its_own_port),
+        cmocka_unit_test(an_origin_is_scheme_host_and_port),
         cmocka_unit_test(a_missing_path_needs_a_slash),
         cmocka_unit_test(an_ipv6_address_loses_its_brackets_but_in_host),
         cmocka_unit_test(a_unix_socket_is_named_by_its_escaped_path),
