@@ -30,6 +30,7 @@
 #define CSGI_WEB_H
 
 #include <csgi/csgi.h>
+#include <csgi/ext/draft/wait.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -227,12 +228,61 @@ int csgi_json_has(csgi_json object, const char *name); /* 0 or 1; null is there 
 size_t csgi_json_count(csgi_json array);
 csgi_json csgi_json_at(csgi_json array, size_t index);
 
-/* ---- work without a call ---- */
+/* ---- several things at once ---- */
 
-/* Does work outside of a request, with a call of its own, which ends with it and has nobody to
- * reply to; all else is as in a handler. What fails, or returns something else than CSGI_OK, is
- * logged. */
+/* Does a part of a call's work, or work without one. */
 typedef csgi_status csgi_work(csgi_call *call, void *arg);
+
+typedef struct csgi_part {
+    csgi_work *work;
+    void *arg;
+} csgi_part;
+
+/* Runs work(call, arg) of each part at the same time, as asyncio.gather does, and goes on when all
+ * have ended. The parts have the call in common: the first that fails, or returns something else
+ * than CSGI_OK, cancels the others, and its failure is the call's. Each runs until it waits, and
+ * never beside another, so there is nothing to lock. The handler replies afterwards:
+ *     csgi_together(call, { read_weather, &weather }, { read_news, &news });
+ * [suspends] */
+#define csgi_together(call, ...)                                \
+    csgi_web_together(call, (const csgi_part[]){ __VA_ARGS__ }, \
+                      sizeof((const csgi_part[]){ __VA_ARGS__ }) / sizeof(csgi_part))
+
+/* The same work for each item of an array, at the same time; arg is the item's address:
+ *     struct city cities[] = { { "London" }, { "Paris" } };
+ *     csgi_each(call, ask, cities, 2);
+ * [suspends] */
+#define csgi_each(call, work, items, count) \
+    csgi_web_each(call, work, items, count, sizeof(*(items)))
+
+/* ---- waiting for other libraries, threads and files ---- */
+
+/* Suspends the call until the descriptor is ready for what is wanted, CSGI_READABLE, CSGI_WRITABLE
+ * or both, and returns which: so a library that can work without blocking is used in a straight
+ * line. An error or a hang-up counts as ready; the next read or write says what it is. 0: the call
+ * has failed, with 504 when that many milliseconds have passed (0: no limit but the call's own).
+ *     while (PQisBusy(connection) && csgi_wait_fd(call, PQsocket(connection), CSGI_READABLE, 5000))
+ *         PQconsumeInput(connection);
+ * Close the descriptor after the wait, never during it. [suspends] */
+uint32_t csgi_wait_fd(csgi_call *call, int fd, uint32_t wanted, int64_t timeout_ms);
+
+/* Calls fn(arg) on a thread of a pool and waits for its end: for what blocks, as asyncio.to_thread.
+ * There fn uses nothing of the call, and needs locks for what other requests touch. What it returns
+ * other than CSGI_OK fails the call; 503: all threads are busy, and too many wait for one.
+ * [suspends] */
+csgi_status csgi_offload(csgi_call *call, csgi_status (*fn)(void *arg), void *arg);
+
+/* The content of a file, read by such a thread; a NUL follows it. A relative path starts at the
+ * server's working directory. length (may be NULL) counts the bytes, which may have NULs inside.
+ * One that cannot be read, or is larger than CSGI_READ_FILE_MAX, fails the call with 500, and the
+ * log says why. [suspends] */
+#define CSGI_READ_FILE_MAX ((uint64_t)16 << 20)
+const char *csgi_read_file(csgi_call *call, const char *path, size_t *length);
+
+/* ---- work without a call ----
+ *
+ * It has a call of its own, which ends with it and has nobody to reply to; all else is as in a
+ * handler. What fails, or returns something else than CSGI_OK, is logged. */
 
 /* Runs work(call, copy of arg) after the reply, as FastAPI's background tasks do: once the handler
  * has returned, unless the call has failed. The size bytes at arg are copied (0: it gets NULL);
@@ -287,6 +337,10 @@ csgi_status csgi_web_lifespan(void *instance, const csgi_scope *scope, csgi_rece
 /* Checks the parameters, calls the handler, answers failures. [task] [suspends] */
 csgi_status csgi_web_serve(const csgi_route *route, void *instance, const csgi_scope *scope,
                            csgi_receive *receive, csgi_send *send);
+
+/* csgi_together and csgi_each; an item has so many bytes. [task] [suspends] */
+csgi_status csgi_web_together(csgi_call *call, const csgi_part *parts, size_t count);
+csgi_status csgi_web_each(csgi_call *call, csgi_work *work, void *items, size_t count, size_t size);
 
 /* csgi_background and csgi_every; name is work's. [task] */
 void csgi_web_background_add(csgi_call *call, const char *name, csgi_work *work, const void *arg,

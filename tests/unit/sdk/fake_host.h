@@ -17,6 +17,7 @@
 #include <csgi/csgi.h>
 #include <csgi/ext/draft/client.h>
 #include <csgi/ext/draft/task.h>
+#include <csgi/ext/draft/wait.h>
 
 typedef struct fake_block {
     struct fake_block *next;
@@ -125,10 +126,38 @@ static inline csgi_status fake_fetch(const csgi_host *host, csgi_arena *arena,
     return CSGI_OK;
 }
 
+/* What waiting returns, and what it was asked for; of a group, its parts, which run when it is
+ * waited for, the next one when one sleeps. is_missing: the server has neither. */
+#define FAKE_GROUP_MAX 8
+static struct {
+    csgi_status fails_with, group_fails_with;
+    csgi_status group_failed_with;
+    int is_missing, fd, open_groups, cancelled, part_count, next_part;
+    uint32_t wanted, ready;
+    uint64_t timeout_ms, max_size;
+    const char *content;
+    struct {
+        csgi_task_fn fn;
+        void *arg;
+    } parts[FAKE_GROUP_MAX];
+} fake_wait;
+
+static inline void fake_run_parts(void)
+{
+    while (fake_wait.next_part < fake_wait.part_count) {
+        int at = fake_wait.next_part++;
+        csgi_status status = fake_wait.parts[at].fn(fake_wait.parts[at].arg);
+
+        if (fake_wait.group_failed_with == CSGI_OK) fake_wait.group_failed_with = status;
+        if (status != CSGI_OK) fake_sleep_fails_with = CSGI_ECANCELED;
+    }
+}
+
 static inline csgi_status fake_sleep_ms(const csgi_host *host, uint64_t ms)
 {
     (void)host;
     fake_slept_ms += ms;
+    fake_run_parts();
     return fake_sleep_fails_with;
 }
 
@@ -155,15 +184,95 @@ static inline csgi_status fake_start_job(const csgi_host *host, csgi_str name, u
     return CSGI_OK;
 }
 
+static inline csgi_status fake_wait_fails(const csgi_host *host)
+{
+    if (fake_wait.fails_with == CSGI_OK) return CSGI_OK;
+    return fake_fail(host, fake_wait.fails_with, (csgi_str)CSGI_STR("the fake wait says so"));
+}
+
+static inline csgi_status fake_wait_fd(const csgi_host *host, int32_t fd, uint32_t wanted,
+                                       uint64_t timeout_ms, uint32_t *ready)
+{
+    fake_wait.fd = fd;
+    fake_wait.wanted = wanted;
+    fake_wait.timeout_ms = timeout_ms;
+    if (fake_wait.fails_with == CSGI_OK) *ready = fake_wait.ready;
+    return fake_wait_fails(host);
+}
+
+static inline csgi_status fake_offload(const csgi_host *host, csgi_status (*fn)(void *arg),
+                                       void *arg, csgi_status *result)
+{
+    if (fake_wait.fails_with == CSGI_OK) *result = fn(arg);
+    return fake_wait_fails(host);
+}
+
+static inline csgi_status fake_read_file(const csgi_host *host, csgi_arena *arena, csgi_str path,
+                                         uint64_t max_size, csgi_str *content)
+{
+    (void)arena;
+    assert_string_equal(path.ptr, "prices.csv");
+    fake_wait.max_size = max_size;
+    if (fake_wait.fails_with == CSGI_OK)
+        *content = (csgi_str){ fake_wait.content, strlen(fake_wait.content) };
+    return fake_wait_fails(host);
+}
+
+static inline csgi_status fake_group_open(const csgi_scope *scope, csgi_group **group)
+{
+    (void)scope;
+    if (fake_wait.group_fails_with == CSGI_ENOMEM) return CSGI_ENOMEM;
+    fake_wait.open_groups++;
+    fake_wait.part_count = fake_wait.next_part = fake_wait.cancelled = 0;
+    fake_wait.group_failed_with = CSGI_OK;
+    *group = (csgi_group *)(void *)&fake_wait;
+    return CSGI_OK;
+}
+
+static inline csgi_status fake_group_spawn(csgi_group *group, csgi_task_fn fn, void *arg)
+{
+    (void)group;
+    if (fake_wait.part_count && fake_wait.group_fails_with == CSGI_ELIMIT) return CSGI_ELIMIT;
+    assert_true(fake_wait.part_count < FAKE_GROUP_MAX);
+    fake_wait.parts[fake_wait.part_count].fn = fn;
+    fake_wait.parts[fake_wait.part_count++].arg = arg;
+    return CSGI_OK;
+}
+
+static inline csgi_status fake_group_wait(csgi_group *group)
+{
+    (void)group;
+    fake_run_parts();
+    fake_sleep_fails_with = CSGI_OK;
+    fake_wait.open_groups--;
+    return fake_wait.group_failed_with;
+}
+
+static inline void fake_group_cancel(csgi_group *group)
+{
+    (void)group;
+    fake_wait.cancelled++;
+}
+
 static inline const void *fake_extension(const csgi_host *host, const char *id)
 {
     static const csgi_client_extension client = { sizeof(client), 0, fake_fetch };
     static const csgi_task_extension tasks = { .size = sizeof(tasks),
                                                .sleep_ms = fake_sleep_ms,
-                                               .start_job = fake_start_job };
+                                               .start_job = fake_start_job,
+                                               .group_open = fake_group_open,
+                                               .group_spawn = fake_group_spawn,
+                                               .group_wait = fake_group_wait,
+                                               .group_cancel = fake_group_cancel };
+    static const csgi_wait_extension wait = { .size = sizeof(wait),
+                                              .fd = fake_wait_fd,
+                                              .offload = fake_offload,
+                                              .read_file = fake_read_file };
 
     (void)host;
+    if (fake_wait.is_missing) return NULL;
     if (strcmp(id, CSGI_TASK_EXTENSION) == 0) return &tasks;
+    if (strcmp(id, CSGI_WAIT_EXTENSION) == 0) return &wait;
     return strcmp(id, CSGI_CLIENT_EXTENSION) == 0 ? &client : NULL;
 }
 
