@@ -18,6 +18,7 @@ import startup
 from loads import load, one_client_ms
 from peers import Missing, Running
 from processes import BUILD, LOAD_CPU, SERVER_CPU, raise_file_limit, stop_on_signals, upstream
+from tls import HttpsUpstream
 
 PEERS = {
     "plain": {
@@ -31,6 +32,11 @@ PEERS = {
         "capricorn": peers.OURS, "nginx": peers.NGINX,
         "FastAPI, shared httpx client": peers.FASTAPI,
         "Flask, requests, 4 workers": peers.FLASK,
+    },
+    # The same, asked over https, with certificates verified.
+    "https": {
+        "capricorn": peers.OURS, "nginx": peers.NGINX,
+        "FastAPI, shared httpx client": peers.FASTAPI,
     },
     "latency": {
         "capricorn": peers.OURS, "nginx": peers.NGINX,
@@ -65,22 +71,22 @@ class Bench:
                 if name in self.missing:
                     continue
                 try:
-                    with Running(PEERS[kind][name],
-                                 f"http://127.0.0.1:{source.port}") as running:
+                    with Running(PEERS[kind][name], source.url,
+                                 certificate=source.certificate) as running:
                         samples.append(measure(running))
                 except Missing as how:
                     self.missing[name] = str(how)
             print(f"{kind}: round {number + 1} of {self.asked.rounds}", file=sys.stderr)
         return {name: samples for name, samples in found.items() if samples}
 
-    def load(self, kind, connections=64, delay_ms=0, longer=1):
+    def load(self, kind, connections=64, source=upstream, longer=1):
         path = peers.PLAIN if kind == "plain" else peers.WEATHER
 
         def measure(running):
             return load(running, path, connections, self.asked.seconds * longer,
                         self.asked.warm_up * longer)
-        with upstream(delay_ms) as source:
-            return self.rounds(kind, source, measure)
+        with source() as started:
+            return self.rounds(kind, started, measure)
 
     def plain(self):
         return self.load("plain")
@@ -88,8 +94,15 @@ class Bench:
     def weather(self):
         return self.load("weather")
 
+    def https(self):
+        try:
+            return self.load("https", source=HttpsUpstream)
+        except Missing as how:
+            self.missing["an upstream that is asked over https"] = str(how)
+            return {}
+
     def delayed(self):
-        return self.load("delayed", 256, 50, 2)  # with some an answer takes seconds
+        return self.load("delayed", 256, lambda: upstream(50), 2)  # with some an answer takes seconds
 
     def latency(self):
         def measure(running):
@@ -158,6 +171,7 @@ def blocks(found):
     """The tables of what was measured."""
     made = {"machine": report.surroundings(found)}
     for kind, title in (("plain", f"GET {peers.PLAIN}"), ("weather", f"GET {peers.WEATHER}"),
+                        ("https", f"GET {peers.WEATHER}, asked over https"),
                         ("delayed", "the same, upstream 50 ms, 256 clients")):
         if found.get(kind):
             made[kind] = report.load_table(title, found[kind])

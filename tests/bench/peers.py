@@ -19,8 +19,9 @@ PLAIN, WEATHER = "/", "/weather?city=London"
 PYTHON = sys.executable
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
-# Where a server is to serve, what it may write to, and where it asks for the weather.
-Place = namedtuple("Place", "port folder upstream timeout_s")
+# Where a server is to serve, what it may write to, where it asks for the weather, and whose
+# certificate it trusts then.
+Place = namedtuple("Place", "port folder upstream timeout_s certificate")
 
 
 class Missing(Exception):
@@ -56,13 +57,23 @@ def capricorn(*plugins, arguments=("--no-access-log",)):
     return command
 
 
+VERIFY = """
+            proxy_ssl_verify on;
+            proxy_ssl_trusted_certificate {};
+            proxy_ssl_name localhost;
+            proxy_ssl_server_name on;"""
+
+
 def nginx(access_log=False):
     def command(place):
         program = need("nginx-light", "nginx")
         log = f"{place.folder}/access.log" if access_log else "off"
         text = (HERE / "nginx.conf").read_text()
+        scheme, _, port = place.upstream.partition("://")
         for name, value in (("FOLDER", place.folder), ("ACCESS_LOG", log), ("PORT", place.port),
-                            ("UPSTREAM", place.upstream.rsplit(":", 1)[-1] or 9)):
+                            ("UPSTREAM", port.rsplit(":", 1)[-1] or 9), ("SCHEME", scheme or "http"),
+                            ("VERIFY", VERIFY.format(place.certificate) if place.certificate
+                             else "")):
             text = text.replace(f"@{name}@", str(value))
         (place.folder / "nginx.conf").write_text(text)
         return [program, "-c", place.folder / "nginx.conf", "-e", "stderr"], {}
@@ -101,14 +112,16 @@ FLASK = flask
 class Running:
     """A peer that serves, until the end of the with statement."""
 
-    def __init__(self, peer, upstream="", timeout_s=5, wait=True, wrapper=()):
+    def __init__(self, peer, upstream="", timeout_s=5, wait=True, wrapper=(), certificate=None):
         self.folder = Path(tempfile.mkdtemp(prefix="capricorn-bench-"))
         self.folder.chmod(0o755)
         self.server = None
         try:
             self.port = free_port()
             self.command, self.environment = peer(
-                Place(self.port, self.folder, upstream, timeout_s))
+                Place(self.port, self.folder, upstream, timeout_s, certificate))
+            if certificate:  # what OpenSSL trusts, and httpx
+                self.environment["SSL_CERT_FILE"] = str(certificate)
             if wait:
                 self.server = Started([*wrapper, *self.command], SERVER_CPU,
                                       environment=self.environment)

@@ -167,6 +167,7 @@ class Floor(Started):
 
     def __init__(self, cpu, body="Hello, world!", delay_ms=0):
         self.port = free_port()
+        self.url, self.certificate = f"http://127.0.0.1:{self.port}", None
         super().__init__([BUILD / "bench/floor", self.port, body, delay_ms], cpu)
         end = time.monotonic() + 10
         while "\n" not in self.said():  # its port: it listens

@@ -52,7 +52,7 @@ def tables(text):
 def test_the_comparison_prints_a_table_of_each_load_and_the_same_as_json(tmp_path):
     path = tmp_path / "bench.json"
     told = tables(run("bench.py", "--rounds", "1", "--seconds", "1", "--warm-up", "0", "--requests",
-                      "200", "--starts", "1", "--only", "plain", "weather", "latency", "startup",
+                      "200", "--starts", "1", "--only", "plain", "weather", "https", "latency", "startup",
                       "--peers", "capricorn", "floor", "--json", path))
     found = json.loads(path.read_text())
     assert set(told["GET /"]) == {"epoll floor", "capricorn", "capricorn, framework",
@@ -64,6 +64,8 @@ def test_the_comparison_prints_a_table_of_each_load_and_the_same_as_json(tmp_pat
         assert 0 < sample["p50_ms"] <= sample["p99_ms"] <= sample["p999_ms"]
         assert sample["requests_per_s"] > 100
     assert set(told["GET /weather?city=London"]) == {"capricorn"}
+    for row in told.get("GET /weather?city=London, asked over https", {}).values():
+        assert row["errors"] == "0"
     assert found["latency"]["capricorn"][0]["weather_ms"] > 0
     assert 0 < float(told["exec to first 200"]["capricorn"]["median ms"]) < 5000
     assert "start to first answer, ms" in told["budget"]
