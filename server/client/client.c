@@ -83,6 +83,7 @@ csgi_status client_fetch(client *self, arena *into, const csgi_client_request *r
     request_facts facts;
     url to;
     pending within;
+    csgi_client_response *whole;
     csgi_status status;
 
     CHECK(caller);
@@ -96,9 +97,13 @@ csgi_status client_fetch(client *self, arena *into, const csgi_client_request *r
     else if (status)
         pending_explain(&within, status, "given up: the task is cancelled");
     else
-        status =
-            transfer_fetch(&(transfer_request){ &self->pool, &self->dialer, request, &facts, &to },
-                           into, &within, answer);
+        status = transfer_fetch(&(transfer_request){ .pool = &self->pool,
+                                                     .dialer = &self->dialer,
+                                                     .request = request,
+                                                     .facts = &facts,
+                                                     .to = &to },
+                                into, &within, &whole);
+    if (status == CSGI_OK) *answer = whole;
     self->requests--;
     free_if_unused(self);
     return status;

@@ -9,52 +9,65 @@
 #include "base/str.h"
 #include "client/pool.h"
 
-static void stop_reading(connection *self)
-{
-    if (!self->reading) return;
-    pool_put_response(self->origin->pool, self->reading);
-    self->reading = NULL;
-}
-
 static void begin_close(connection *self)
 {
     self->with = NULL;
-    stop_reading(self);
     stream_close(self->stream);
 }
 
 /* ---- the end of a conversation ---- */
+
+void conversation_give_up(conversation *self, csgi_status status)
+{
+    if (self->is_over) return;
+    if (self->on) begin_close(self->on);
+    self->on = NULL;
+    self->is_over = true;
+    self->status = status;
+}
+
+void conversation_end(conversation *self, origin *with)
+{
+    CHECK(!self->on);
+    if (self->reading) pool_put_response(with->pool, self->reading);
+    self->reading = NULL;
+}
 
 static void settle(connection *self, csgi_status status, bool reusable)
 {
     conversation *with = self->with;
 
     self->with = NULL;
-    stop_reading(self);
+    with->on = NULL;
+    with->is_over = true;
+    with->status = status;
+    if (with->reading && with->reading->head_done) with->result = with->reading->result;
+    if (!with->wanted.in_pieces) conversation_end(with, self->origin);
     if (reusable)
         origin_put(self->origin, self);
     else
         begin_close(self);
-    with->on_settled(with, status);
+    with->on_progress(with);
 }
 
 static void fail(connection *self)
 {
-    csgi_status status = self->reading ? self->reading->failure : CSGI_ENOMEM;
+    conversation *with = self->with;
+    csgi_status status = with->reading ? with->reading->failure : CSGI_ENOMEM;
 
-    buffer_printf(self->with->why, "%.*s: ", STR_ARG(self->with->origin_name));
-    if (self->reading)
-        response_print_failure(self->reading, self->with->why);
+    buffer_printf(with->why, "%.*s: ", STR_ARG(with->origin_name));
+    if (with->reading)
+        response_print_failure(with->reading, with->why);
     else
-        buffer_printf(self->with->why, "no memory to read the answer");
+        buffer_printf(with->why, "no memory to read the answer");
     settle(self, status, false);
 }
 
 static void succeed(connection *self, bool nothing_left)
 {
-    bool reusable = nothing_left && self->reading->keep_alive && stream_queued(self->stream) == 0;
+    bool reusable = nothing_left && self->with->is_sent && self->with->reading->keep_alive &&
+                    stream_queued(self->stream) == 0;
 
-    self->with->response = self->reading->result;
     settle(self, CSGI_OK, reusable);
 }
 
@@ -63,11 +76,24 @@ static void succeed(connection *self, bool nothing_left)
 /* False: no memory. */
 static bool begin_reading(connection *self)
 {
-    if (self->reading) return true;
-    self->reading = pool_take_response(self->origin->pool);
-    if (!self->reading) return false;
-    response_begin(self->reading, self->into, self->is_head, self->max_body);
+    conversation *with = self->with;
+
+    if (with->reading) return true;
+    with->reading = pool_take_response(self->origin->pool);
+    if (!with->reading) return false;
+    response_begin(with->reading, with->memory, with->wanted);
     return true;
+}
+
+static void go_on(connection *self)
+{
+    conversation *with = self->with;
+
+    if (with->wanted.in_pieces && with->reading->gathered.len >= RESPONSE_AHEAD_MAX) {
+        self->is_stopped = true;
+        stream_read_stop(self->stream);
+    }
+    with->on_progress(with);
 }
 
 static void on_read(void *owner, char *bytes, size_t len)
@@ -84,9 +110,9 @@ static void on_read(void *owner, char *bytes, size_t len)
         fail(self);
         return;
     }
-    switch (response_read(self->reading, bytes, len, &used)) {
+    switch (response_read(self->with->reading, bytes, len, &used)) {
     case RESPONSE_MORE:
-        self->with->on_progress(self->with);
+        go_on(self);
         break;
     case RESPONSE_DONE:
         succeed(self, used == len);
@@ -101,7 +127,7 @@ static void end(connection *self, bool clean)
 {
     if (!self->with)
         connection_close(self);
-    else if (begin_reading(self) && response_end(self->reading, clean) == RESPONSE_DONE)
+    else if (begin_reading(self) && response_end(self->with->reading, clean) == RESPONSE_DONE)
         succeed(self, false);
     else
         fail(self);
@@ -147,7 +173,7 @@ static void on_idle_due(timer *due)
     connection_close(CONTAINER_OF(due, connection, idle));
 }
 
-/* ---- for the fetch ---- */
+/* ---- for the transfer ---- */
 
 connection *connection_new(origin *to, stream *connected)
 {
@@ -169,24 +195,17 @@ connection *connection_new(origin *to, stream *connected)
     return NULL;
 }
 
-csgi_status connection_talk(connection *self, conversation *with, csgi_str head, csgi_str body,
-                            arena *into, bool is_head, uint64_t max_body)
+void connection_begin(connection *self, conversation *with)
 {
-    const csgi_str pieces[] = { head, body };
-    csgi_status status;
-
-    CHECK(!self->with && !self->is_idle);
-    status = stream_write(self->stream, pieces, COUNT_OF(pieces));
-    if (status) {
-        begin_close(self);
-        return status;
-    }
-    with->answered = false;
+    CHECK(!self->with && !self->is_idle && !with->on && !with->reading);
     self->with = with;
-    self->into = into;
-    self->is_head = is_head;
-    self->max_body = max_body;
-    return CSGI_OK;
+    with->on = self;
+    with->answered = with->is_over = false;
+}
+
+csgi_status connection_send(connection *self, const csgi_str *pieces, size_t count)
+{
+    return stream_write(self->stream, pieces, count);
 }
 
 size_t connection_queued(const connection *self)
@@ -194,10 +213,16 @@ size_t connection_queued(const connection *self)
     return stream_queued(self->stream);
 }
 
-void connection_give_up(connection *self)
+uint64_t connection_progress(const connection *self)
 {
-    CHECK(self->with);
-    begin_close(self);
+    return stream_progress(self->stream);
+}
+
+void connection_resume(connection *self)
+{
+    if (!self->is_stopped) return;
+    self->is_stopped = false;
+    if (stream_read_start(self->stream)) end(self, false);
 }
 
 void connection_close(connection *self)

@@ -12,17 +12,25 @@ typedef struct connection connection;
 typedef struct conversation conversation;
 typedef struct origin origin;
 
-/* Who talks; told from the loop. */
+/* Who talks. Set before it begins: */
 struct conversation {
-    /* Bytes came, or the last of the request's were given to the kernel. */
+    /* Told from the loop: bytes came, or the last of the request's were given to the kernel; or the
+     * conversation is over. */
     void (*on_progress)(conversation *self);
-    /* It is over, and the connection no longer concerns it. 0: response is the answer. Else reason
-     * has been told why. */
-    void (*on_settled)(conversation *self, csgi_status status);
-    csgi_client_response *response;
-    buffer *why;
+    response_options wanted;
+    arena *memory;        /* of the response */
     csgi_str origin_name; /* begins what is written to why */
-    bool answered;        /* at least one byte of an answer has come */
+    buffer *why;
+    /* Set by who sends: the whole request was given to connection_send. */
+    bool is_sent;
+
+    /* What comes of it: */
+    connection *on;    /* NULL: it has not begun, or is over */
+    response *reading; /* NULL until the answer's first byte; a whole one's until it is over */
+    csgi_client_response *result; /* when it is over, if its head has come */
+    bool answered;                /* at least one byte of an answer has come */
+    bool is_over;                 /* with status; a failure is explained in why */
+    csgi_status status;
 };
 
 struct connection {
@@ -31,26 +39,30 @@ struct connection {
     stream *stream;
     conversation *with; /* NULL: idle, or closing */
     timer idle;         /* closes it when it has lain in the pool for too long */
-    bool is_idle;
-    /* Of the conversation: most of it is waiting, which takes no more than this. */
-    bool is_head;
-    arena *into;
-    uint64_t max_body;
-    response *reading; /* NULL until the answer's first byte */
+    bool is_idle, is_stopped;
 };
 
 /* Takes the stream over. NULL: no memory; the stream is closed. */
 connection *connection_new(origin *origin, stream *connected);
-/* Sends the request (which is copied as far as the kernel does not take it) and begins to wait for
- * the answer. CSGI_EDISCONNECTED: nothing was sent and the connection is gone; CSGI_ENOMEM: it is
- * gone too. */
-csgi_status connection_talk(connection *self, conversation *with, csgi_str head, csgi_str body,
-                            arena *arena, bool is_head, uint64_t max_body);
+/* Begins a conversation: what comes from now on is its answer. */
+void connection_begin(connection *self, conversation *with);
+/* Sends a part of the request, which is copied as far as the kernel does not take it.
+ * CSGI_EDISCONNECTED: the connection is broken, but an answer may still come; the conversation will
+ * be over soon. CSGI_ENOMEM: nothing more can be sent. */
+csgi_status connection_send(connection *self, const csgi_str *pieces, size_t count);
 /* Bytes of the request that wait for the kernel. */
 size_t connection_queued(const connection *self);
-/* Ends a conversation from its own side: the connection is closed; nothing more is told. */
-void connection_give_up(connection *self);
+/* A number that changes whenever the other side takes some of them; asks the kernel. */
+uint64_t connection_progress(const connection *self);
+/* Goes on reading, after the conversation's reader was RESPONSE_AHEAD_MAX behind. */
+void connection_resume(connection *self);
 /* Closes an idle one. */
 void connection_close(connection *self);
+
+/* Ends a conversation from its own side, with that status; unless it is over, the connection is
+ * closed. Nothing more is told. */
+void conversation_give_up(conversation *self, csgi_status status);
+/* It is over, or given up, and nobody reads its answer any more. */
+void conversation_end(conversation *self, origin *with);
 
 #endif

@@ -2,6 +2,7 @@
  * The head of an outbound request (RFC 9112 section 3). */
 #include "client/request.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,6 +42,9 @@ static csgi_status check_field(const csgi_field *field, request_facts *facts, bu
             return CSGI_EINVAL;
         }
     }
+    if (str_eq_nocase(field->name, STR("expect")) &&
+        str_eq_nocase(field->value, STR("100-continue")))
+        facts->expects = true;
     if (str_eq_nocase(field->name, STR("user-agent"))) facts->has_user_agent = true;
     if (str_eq_nocase(field->name, STR("accept"))) facts->has_accept = true;
     return CSGI_OK;
@@ -96,6 +100,7 @@ static void set_limits(const csgi_client_request *self, request_facts *facts)
 {
     facts->connect_timeout_ms = or_default(self->connect_timeout_ms, REQUEST_CONNECT_TIMEOUT_MS);
     facts->read_timeout_ms = or_default(self->read_timeout_ms, REQUEST_READ_TIMEOUT_MS);
+    facts->write_timeout_ms = REQUEST_WRITE_TIMEOUT_MS;
     facts->total_timeout_ms = or_default(self->total_timeout_ms, REQUEST_TOTAL_TIMEOUT_MS);
     facts->max_response_size = or_default(self->max_response_size, REQUEST_MAX_RESPONSE_SIZE);
 }
@@ -155,8 +160,11 @@ size_t request_print_head(const csgi_client_request *self, const request_facts *
     add(&out, STR("\r\n"));
     if (!facts->has_user_agent) add(&out, STR("User-Agent: capricorn/" CAPRICORN_VERSION "\r\n"));
     if (!facts->has_accept) add(&out, STR("Accept: */*\r\n"));
-    if (facts->has_length) {
-        length_len = snprintf(length, sizeof length, "Content-Length: %zu\r\n", self->body.len);
+    if (facts->body_follows && facts->body_length == UINT64_MAX) {
+        add(&out, STR("Transfer-Encoding: chunked\r\n"));
+    } else if (facts->has_length || facts->body_follows) {
+        length_len = snprintf(length, sizeof length, "Content-Length: %" PRIu64 "\r\n",
+                              facts->body_follows ? facts->body_length : (uint64_t)self->body.len);
         add(&out, (csgi_str){ length, (size_t)length_len });
     }
     for (size_t i = 0; i < self->headers.count; i++) {

@@ -116,7 +116,7 @@ static bool is_interim(const response *self)
 /* RFC 9112 section 6.3: these have none, whatever their fields say. llhttp would wait for one. */
 static bool is_bodiless(const response *self)
 {
-    return self->is_head || is_interim(self) || self->parser.status_code == 204 ||
+    return self->options.is_head || is_interim(self) || self->parser.status_code == 204 ||
            self->parser.status_code == 304;
 }
 
@@ -134,7 +134,7 @@ static bool is_plain(const response *self)
     return true;
 }
 
-/* Makes room for the body, when its length is known. */
+/* Makes room for the body, when its length is known and it comes as a whole. */
 static int expect_body(response *self)
 {
     bool chunked = (self->parser.flags & F_CHUNKED) != 0;
@@ -145,10 +145,24 @@ static int expect_body(response *self)
     if ((self->parser.flags & F_CONTENT_LENGTH) == 0 || chunked) return 0;
     self->length_known = true;
     self->length = self->parser.content_length;
-    if (self->length > self->max_body || self->length >= SIZE_MAX)
-        return fail(self, CSGI_ELIMIT, NULL);
+    if (self->length > self->options.max_body) return fail(self, CSGI_ELIMIT, NULL);
+    if (self->options.in_pieces) return 0;
+    if (self->length >= SIZE_MAX) return fail(self, CSGI_ELIMIT, NULL);
     self->body = arena_alloc(self->arena, (size_t)self->length + 1, 1);
     return self->body ? 0 : fail(self, CSGI_ENOMEM, "no memory");
+}
+
+static int make_result(response *self)
+{
+    self->result = arena_alloc(self->arena, sizeof *self->result, 0);
+    if (!self->result) return fail(self, CSGI_ENOMEM, "no memory");
+    *self->result = (csgi_client_response){
+        .size = sizeof *self->result,
+        .status = self->parser.status_code,
+        .headers = { self->fields, self->field_count },
+        .body = { "", 0 },
+    };
+    return 0;
 }
 
 static int on_headers_complete(llhttp_t *parser)
@@ -166,7 +180,7 @@ static int on_headers_complete(llhttp_t *parser)
             return fail(self, CSGI_EPROTO, "too many interim responses");
         return 1;
     }
-    if (keep_fields(self) || expect_body(self)) return HPE_USER;
+    if (keep_fields(self) || expect_body(self) || make_result(self)) return HPE_USER;
     self->head_done = true;
     return is_bodiless(self) ? 1 : 0;
 }
@@ -175,8 +189,8 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 {
     response *self = CONTAINER_OF(parser, response, parser);
 
-    if (len > self->max_body - self->body_len) return fail(self, CSGI_ELIMIT, NULL);
-    if (self->length_known) {
+    if (len > self->options.max_body - self->body_len) return fail(self, CSGI_ELIMIT, NULL);
+    if (self->body) {
         CHECK(len <= self->length - self->body_len);
         memcpy(self->body + self->body_len, at, len);
     } else if (buffer_append(&self->gathered, at, len)) {
@@ -221,19 +235,20 @@ void response_fini(response *self)
 {
     buffer_fini(&self->text);
     buffer_fini(&self->gathered);
+    buffer_fini(&self->shown);
 }
 
-void response_begin(response *self, arena *arena_of_result, bool is_head, uint64_t max_body)
+void response_begin(response *self, arena *arena_of_result, response_options options)
 {
-    buffer text = self->text, gathered = self->gathered;
+    buffer text = self->text, gathered = self->gathered, shown = self->shown;
 
-    text.len = gathered.len = 0;
+    text.len = gathered.len = shown.len = 0;
     memset(self, 0, sizeof *self);
     self->text = text;
     self->gathered = gathered;
+    self->shown = shown;
     self->arena = arena_of_result;
-    self->is_head = is_head;
-    self->max_body = max_body;
+    self->options = options;
     llhttp_init(&self->parser, HTTP_RESPONSE, &settings);
 }
 
@@ -241,21 +256,16 @@ static response_progress finish(response *self)
 {
     csgi_str body = { self->body, (size_t)self->body_len };
 
-    if (self->length_known)
+    if (self->options.in_pieces) return RESPONSE_DONE;
+    if (self->body)
         self->body[self->body_len] = '\0';
     else
         body = arena_copy_str(self->arena, buffer_str(&self->gathered));
-    self->result = arena_alloc(self->arena, sizeof *self->result, 0);
-    if (!self->result || !body.ptr) {
+    if (!body.ptr) {
         fail(self, CSGI_ENOMEM, "no memory");
         return RESPONSE_FAILED;
     }
-    *self->result = (csgi_client_response){
-        .size = sizeof *self->result,
-        .status = self->parser.status_code,
-        .headers = { self->fields, self->field_count },
-        .body = body,
-    };
+    self->result->body = body;
     return RESPONSE_DONE;
 }
 
@@ -287,6 +297,18 @@ response_progress response_end(response *self, bool clean)
     return RESPONSE_FAILED;
 }
 
+csgi_status response_take(response *self, csgi_str *piece)
+{
+    buffer taken = self->gathered;
+
+    CHECK(self->options.in_pieces);
+    self->gathered = self->shown;
+    self->gathered.len = 0;
+    self->shown = taken;
+    *piece = buffer_str(&self->shown);
+    return CSGI_OK;
+}
+
 static void print_end(const response *self, buffer *why)
 {
     if (!self->begun)
@@ -307,7 +329,7 @@ void response_print_failure(const response *self, buffer *why)
     if (self->reason)
         buffer_printf(why, "%s", self->reason);
     else if (self->failure == CSGI_ELIMIT)
-        buffer_printf(why, "the response is larger than %" PRIu64 " bytes", self->max_body);
+        buffer_printf(why, "the response is larger than %" PRIu64 " bytes", self->options.max_body);
     else if (self->cut || !self->failure)
         print_end(self, why);
     else
@@ -319,5 +341,6 @@ void response_trim(response *self)
 {
     if (self->text.capacity > KEPT_MEMORY) buffer_fini(&self->text);
     if (self->gathered.capacity > KEPT_MEMORY) buffer_fini(&self->gathered);
+    if (self->shown.capacity > KEPT_MEMORY) buffer_fini(&self->shown);
     self->arena = NULL;
 }

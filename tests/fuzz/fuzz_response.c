@@ -23,7 +23,8 @@ static outcome read_in_pieces(const uint8_t *bytes, size_t len, size_t piece, bo
 
     arena_init(&memory, NULL, 0);
     response_init(&reading);
-    response_begin(&reading, &memory, is_head, MAX_BODY);
+    response_begin(&reading, &memory,
+                   (response_options){ .is_head = is_head, .max_body = MAX_BODY });
     for (size_t at = 0; at < len && result.progress == RESPONSE_MORE; at += piece) {
         size_t part = len - at < piece ? len - at : piece, used = 0;
         char *copy = exact_copy(bytes + at, part);

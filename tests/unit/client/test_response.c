@@ -36,7 +36,8 @@ static void read_pieces(reading *self, csgi_str text, size_t piece, bool is_head
     memset(self, 0, sizeof *self);
     arena_init(&self->arena, NULL, 0);
     response_init(&self->response);
-    response_begin(&self->response, &self->arena, is_head, max_body);
+    response_begin(&self->response, &self->arena,
+                   (response_options){ .is_head = is_head, .max_body = max_body });
     self->progress = RESPONSE_MORE;
     for (size_t at = 0; at < text.len && self->progress == RESPONSE_MORE; at += piece) {
         csgi_str part = str_slice(text, at, piece);
@@ -318,7 +319,7 @@ static void a_body_until_the_end_is_not_whole_after_a_reset(void **state)
     (void)state;
     arena_init(&memory, NULL, 0);
     response_init(&got);
-    response_begin(&got, &memory, false, 100);
+    response_begin(&got, &memory, (response_options){ .is_head = false, .max_body = 100 });
     assert_int_equal(response_read(&got, "HTTP/1.1 200 OK\r\n\r\nhello", 24, &used), RESPONSE_MORE);
     assert_int_equal(response_end(&got, false), RESPONSE_FAILED);
     assert_int_equal(got.failure, CSGI_EPROTO);
@@ -375,7 +376,7 @@ static void a_response_reads_one_after_another(void **state)
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
         size_t used = 0;
 
-        response_begin(&got, &memory, false, 100);
+        response_begin(&got, &memory, (response_options){ .is_head = false, .max_body = 100 });
         assert_int_equal(response_read(&got, text, sizeof text - 1, &used), RESPONSE_DONE);
         assert_int_equal(used, sizeof text - 1);
         assert_string_equal(got.result->body.ptr, "hi");
