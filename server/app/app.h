@@ -25,20 +25,57 @@ typedef struct app_options {
     /* Told before the server enters a plugin outside of a task ("create"), and with NULL after; may
      * be NULL. */
     void (*on_step)(csgi_str plugin, const char *step);
+    /* Told when an app that an edition has replaced is gone; may be NULL. [loop] */
+    void (*on_retired)(void *arg);
+    void *on_retired_arg;
 } app_options;
 
 /* Makes an empty set. The loop and the client are borrowed, and outlive it; without a client only
  * "app:" URLs can be fetched. The options are copied. CSGI_ENOMEM. */
 csgi_status app_set_new(loop *loop, client *client, const app_options *options, app_set **out);
-/* Tells options.on_step, if anyone wants to know: for who loads plugins for the set. */
-void app_set_tell_step(const app_set *self, csgi_str whose, const char *step);
-/* Makes an instance: holds the plugin and calls create. On failure *problem is a sentence.
- * CSGI_EINVAL: there is an app of that name. CSGI_EFAIL, CSGI_ENOMEM. */
-csgi_status app_set_add(app_set *self, plugin *plugin, csgi_str name, csgi_str config_json,
+/* ---- editions: what is to serve next ----
+ *
+ * At start, and at each reload, an edition is made beside what serves, which goes on undisturbed:
+ *
+ *     edition_new(set, &next);
+ *     edition_add(next, weather, ...);            each app; one that is unchanged is kept
+ *     edition_route_defaults(next, &problem);     or edition_route_file
+ *     edition_start(next, on_started, arg);       start-up of the new ones
+ *     edition_serve(next, &problem);              the change, in one moment
+ *
+ * Any step may fail; then, or at any other time before it serves, edition_discard. All [loop]. */
+typedef struct edition edition;
+
+csgi_status edition_new(app_set *set, edition **out); /* CSGI_ENOMEM */
+/* Tells options.on_step, if anyone wants to know: for who loads plugins for the edition. */
+void edition_tell_step(const edition *self, csgi_str whose, const char *step);
+/* Takes an app into the edition: the one that serves, if it is of the same plugin with the same
+ * configuration; else a new instance, which holds the plugin, and is created. On failure *problem
+ * is a sentence. CSGI_EINVAL: there is an app of that name. CSGI_EFAIL, CSGI_ENOMEM. */
+csgi_status edition_add(edition *self, plugin *plugin, csgi_str name, csgi_str config_json,
                         buffer *problem);
-/* Makes the table from the default routes of all instances, around-endpoints included. On failure
- * *problem is a sentence, and the table is as it was. CSGI_EINVAL, CSGI_ENOMEM. */
-csgi_status app_set_route_defaults(app_set *self, buffer *problem);
+/* Makes the table from the default routes of all its apps, around-endpoints included. On failure
+ * *problem is a sentence, and there is no table yet. CSGI_EINVAL, CSGI_ENOMEM. */
+csgi_status edition_route_defaults(edition *self, buffer *problem);
+/* Makes the table from a routes file, and with it, if the file says so, the default routes of the
+ * apps that are named as their plugins. Every app that the file uses is in the edition, or the
+ * caller has complained of it. What is wrong is written to *problem, a line for each mistake, all
+ * at once, and there is no table yet; apps that no route leads to are warned of. CSGI_EINVAL,
+ * CSGI_ENOMEM. */
+csgi_status edition_route_file(edition *self, const routes_file *file, buffer *problem);
+size_t edition_route_count(const edition *self); /* once it has its table */
+/* Starts the lifespan of the new apps; on_done from the loop when all have answered, failed or run
+ * out of time. The status is CSGI_OK or CSGI_EFAIL, each failure logged by name. */
+void edition_start(edition *self, void (*on_done)(void *arg, csgi_status status), void *arg);
+/* From now on requests go along its table, and the edition is gone. State is handed over to new
+ * apps; apps that are in it no more end when their last request and job has (app_options.on_retired
+ * tells of each). The first one may serve before app_set_startup starts all. CSGI_EFAIL: an app
+ * could not take over its predecessor's state, as *problem says; nothing has changed. */
+csgi_status edition_serve(edition *self, buffer *problem);
+/* Gives it up, also while it starts: its new apps are shut down and end. Harmless with NULL. */
+void edition_discard(edition *self);
+
+/* ---- what serves ---- */
 
 /* A route of the table, for those who list it; valid until the table changes. */
 typedef struct app_route {
@@ -54,15 +91,8 @@ size_t app_set_route_count(const app_set *self); /* in the table now */
 /* The texts that are made for it are in the arena. CSGI_ENOMEM. */
 csgi_status app_set_get_route(const app_set *self, size_t index, arena *memory, app_route *out);
 
-/* Makes the table from a routes file, and with it, if the file says so, the default routes of the
- * apps that are named as their plugins. Every app that the file uses is in the set, or the caller
- * has complained of it. What is wrong is written to *problem, a line for each mistake, all at once,
- * and the table is as it was; apps that no route leads to are warned of. CSGI_EINVAL, CSGI_ENOMEM.
- */
-csgi_status app_set_route_file(app_set *self, const routes_file *file, buffer *problem);
-
-/* Starts the lifespan of every instance; on_done on the loop when all have answered, failed or run
- * out of time. The status is CSGI_OK or CSGI_EFAIL, each failure logged by name. */
+/* Starts the lifespan of every app that serves; on_done on the loop when all have answered, failed
+ * or run out of time. The status is CSGI_OK or CSGI_EFAIL, each failure logged by name. */
 void app_set_startup(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg);
 /* Sends shutdown to those that started; call it when no exchange is running. Jobs that still run
  * are cancelled, and come first. on_done as above. */

@@ -15,17 +15,6 @@
 #define SHUTDOWN_TIMEOUT_MS 10000u
 #define DEFER_TIMEOUT_MS    10000u
 
-/* All lifespans have answered. */
-static void on_settled(timer *settled)
-{
-    app_set *self = CONTAINER_OF(settled, app_set, settled);
-    void (*on_done)(void *arg, csgi_status status) = self->on_settled;
-
-    if (!on_done) return;
-    self->on_settled = NULL;
-    on_done(self->on_settled_arg, self->has_failures ? CSGI_EFAIL : CSGI_OK);
-}
-
 static void set_default_ms(uint64_t *value, uint64_t otherwise)
 {
     if (*value == 0) *value = otherwise;
@@ -46,9 +35,11 @@ csgi_status app_set_new(loop *runner, client *outbound, const app_options *optio
     list_init(&self->instances);
     list_init(&self->calls);
     list_init(&self->jobs);
-    timer_init(&self->settled, on_settled);
+    list_init(&self->retired);
+    self->settling = calloc(1, sizeof *self->settling);
     self->options.server_url = arena_copy_str(&self->memory, options->server_url);
-    if (!self->options.server_url.ptr) {
+    if (self->settling) lifespan_group_init(self->settling, runner);
+    if (!self->settling || !self->options.server_url.ptr) {
         app_set_free(self);
         return CSGI_ENOMEM;
     }
@@ -66,35 +57,13 @@ instance *app_set_find(const app_set *self, csgi_str name)
     return NULL;
 }
 
-csgi_status app_set_add(app_set *self, plugin *loaded, csgi_str name, csgi_str config_json,
-                        buffer *problem)
-{
-    const instance *twin = app_set_find(self, name);
-    instance *added;
-    csgi_status status;
-
-    if (twin) {
-        buffer_printf(problem,
-                      "there are two apps named %.*s, of %s and of %s: take one of them away, or "
-                      "give it another name, under \"apps\" of a routes file",
-                      STR_ARG(name), twin->plugin->file ? twin->plugin->file : "memory",
-                      loaded->file ? loaded->file : "memory");
-        return CSGI_EINVAL;
-    }
-    status = instance_new(self, loaded, name, config_json, &added, problem);
-    if (status == CSGI_ENOMEM) buffer_printf(problem, "no memory for app %.*s", STR_ARG(name));
-    if (status != CSGI_OK) return status;
-    list_append(&self->instances, &added->node);
-    return CSGI_OK;
-}
-
 /* Last made, first ended. One whose lifespan goes on in spite of being cancelled cannot be ended,
  * nor can the memory that it may yet touch be given back. */
-static bool end_instances(app_set *self)
+static bool end_instances(list_node *instances)
 {
     bool all_ended = true;
 
-    for (list_node *node = self->instances.prev, *prev; node != &self->instances; node = prev) {
+    for (list_node *node = instances->prev, *prev; node != instances; node = prev) {
         instance *last = CONTAINER_OF(node, instance, node);
 
         prev = node->prev;
@@ -108,25 +77,30 @@ static bool end_instances(app_set *self)
     return all_ended;
 }
 
-bool app_set_is_stuck(const app_set *self)
+static bool has_lifespan(const list_node *instances)
 {
-    if (self->job_count) return true;
-    LIST_EACH (node, &self->instances) {
+    LIST_EACH (node, instances) {
         if (lifespan_is_running(&CONTAINER_OF(node, instance, node)->lifespan)) return true;
     }
     return false;
+}
+
+bool app_set_is_stuck(const app_set *self)
+{
+    return self->job_count || has_lifespan(&self->instances) || has_lifespan(&self->retired);
 }
 
 void app_set_free(app_set *self)
 {
     if (!self) return;
     CHECK(self->running == 0);
-    timer_stop(self->loop, &self->settled);
+    if (self->settling) lifespan_group_fini(self->settling);
     self->takes_jobs = false;
     if (self->job_count) return;
-    if (!end_instances(self)) return;
+    if (!end_instances(&self->retired) || !end_instances(&self->instances)) return;
     table_release(self->table);
     arena_reset(&self->memory);
+    free(self->settling);
     free(self);
 }
 
@@ -171,6 +145,45 @@ void app_set_cancel_all(app_set *self)
     for (list_node *node = self->calls.prev; node != &self->calls; node = node->prev)
         call_cancel(&CONTAINER_OF(node, http_call, node)->base);
     jobs_cancel(self, true);
+}
+
+/* ---- start and stop of all ---- */
+
+void app_set_startup(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg)
+{
+    self->takes_jobs = true;
+    lifespan_group_expect(self->settling, on_done, arg);
+    LIST_EACH (node, &self->instances) {
+        lifespan_start(&CONTAINER_OF(node, instance, node)->lifespan, self->settling);
+    }
+    lifespan_group_close(self->settling);
+}
+
+static void stop_all(app_set *self)
+{
+    LIST_EACH (node, &self->instances) {
+        lifespan_stop(&CONTAINER_OF(node, instance, node)->lifespan, self->settling);
+    }
+    LIST_EACH (node, &self->retired) {
+        lifespan_stop(&CONTAINER_OF(node, instance, node)->lifespan, self->settling);
+    }
+    lifespan_group_close(self->settling);
+}
+
+void app_set_shutdown(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg)
+{
+    lifespan_group_expect(self->settling, on_done, arg);
+    jobs_end(self, stop_all);
+}
+
+void app_set_cut_shutdown(app_set *self)
+{
+    LIST_EACH (node, &self->instances) {
+        lifespan_cut(&CONTAINER_OF(node, instance, node)->lifespan);
+    }
+    LIST_EACH (node, &self->retired) {
+        lifespan_cut(&CONTAINER_OF(node, instance, node)->lifespan);
+    }
 }
 
 void app_set_tell_step(const app_set *self, csgi_str whose, const char *step)

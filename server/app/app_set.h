@@ -15,13 +15,15 @@ typedef struct app_endpoint {
 
 typedef struct app_table app_table;
 typedef struct app_target app_target;
+typedef struct lifespan_group lifespan_group;
 
 struct app_set {
     loop *loop;
     client *client;
     app_options options; /* zeros replaced by the defaults */
     arena memory;        /* names; until the set ends */
-    list_node instances; /* in the order of adding */
+    list_node instances; /* that serve, in the order of adding */
+    list_node retired;   /* that have been replaced, or were never served, and have yet to end */
     list_node calls;     /* of HTTP, newest first */
     size_t running;
     list_node jobs; /* tasks of the apps (ext_task_job.c), the oldest first */
@@ -33,21 +35,17 @@ struct app_set {
     bool draining;
     void (*on_idle)(void *arg);
     void *on_idle_arg;
-    app_table *table;        /* what is served; NULL before there is one */
-    uint64_t full_logged_ms; /* when a 503 was last logged */
-
-    /* The start-up or shut-down that is under way. */
-    void (*on_settled)(void *arg, csgi_status status);
-    void *on_settled_arg;
-    size_t unsettled; /* instances that have not answered */
-    bool has_failures;
-    timer settled;
+    app_table *table;         /* what is served; NULL before there is one */
+    uint64_t full_logged_ms;  /* when a 503 was last logged */
+    lifespan_group *settling; /* the start-up or shut-down of all */
 };
 
-/* The instance of that name, or NULL. */
+/* The instance of that name that serves, or NULL. */
 instance *app_set_find(const app_set *self, csgi_str name);
 /* As app_set_dispatch, along other routes; depth counts the in-process calls that led here. */
 void app_set_dispatch_along(app_set *self, const router *routes, exchange *request, unsigned depth);
+/* Tells options.on_step, if anyone wants to know. */
+void app_set_tell_step(const app_set *self, csgi_str whose, const char *step);
 /* Calls what app_set_when_idle was given, if no call is running. [loop] */
 void app_set_tell_if_idle(app_set *self);
 

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "app/app_set.h"
+#include "app/instance.h"
 #include "base/str.h"
 #include "log/log.h"
 
@@ -29,11 +29,11 @@ static void on_defer_limit(timer *limit)
     task_cancel(self->task);
 }
 
-void call_init(call *self, app_set *set, const task_label *label, size_t stack_size, arena *memory)
+void call_init(call *self, const instance *of, const task_label *label, arena *memory)
 {
-    *self = (call){ .set = set,
+    *self = (call){ .set = of->set,
                     .label = label,
-                    .stack_size = stack_size,
+                    .stack_size = of->plugin->descriptor.stack_size,
                     .arena = memory,
                     .deadline_ms = UINT64_MAX };
     timer_init(&self->defer_limit, on_defer_limit);
@@ -67,6 +67,11 @@ void call_init_scope(call *self, csgi_scope *scope, csgi_str app)
 call *call_of_scope(const csgi_scope *scope)
 {
     return scope && CSGI_HAS(scope, csgi_scope, arena) ? scope->server : NULL;
+}
+
+bool call_is_draining(const call *self)
+{
+    return self->is_outdated || self->set->draining;
 }
 
 static void stop(call *self, void (*stop_task)(task *))

@@ -11,6 +11,7 @@
 #include "loop/timer.h"
 
 typedef struct app_set app_set;
+typedef struct instance instance;
 typedef struct deferred deferred;
 typedef struct csgi_task csgi_task;
 typedef struct csgi_group csgi_group;
@@ -33,12 +34,13 @@ typedef struct call {
     bool is_returned;     /* the application's function has returned */
     bool is_shielded;     /* while deferred functions run within their time */
     bool is_cancelled;    /* by the server, not for a disconnect */
+    bool is_outdated;     /* code that it runs has been replaced by a reload: finish */
     unsigned depth;       /* in-process calls that led here */
     uint64_t deadline_ms; /* on loop_now_ms, when it must have ended; UINT64_MAX: no deadline */
 } call;
 
-/* In a task's owner: begins a call with no task. label and memory outlive it. */
-void call_init(call *self, app_set *set, const task_label *label, size_t stack_size, arena *memory);
+/* In a task's owner: begins a call of the app with no task. label and memory outlive it. */
+void call_init(call *self, const instance *of, const task_label *label, arena *memory);
 /* Makes the scope of a call that is no request: its texts are empty, but for the app's name. */
 void call_init_scope(call *self, csgi_scope *scope, csgi_str app);
 /* The call that a scope names; NULL when it is no scope of ours. */
@@ -60,7 +62,9 @@ void call_stop_children(call *self, void (*stop)(task *child));
 /* Marks the application's function as returned; cancels what it spawned, and waits for it. [task]
  * [suspends] */
 void call_end_children(call *self);
-/* Who registered for it will be told that the server drains (ext_notice.c). */
+/* Is it to finish, since the server stops or its code has been replaced? */
+bool call_is_draining(const call *self);
+/* Who registered for it will be told so (ext_notice.c). */
 void call_tell_draining(call *self);
 /* Nobody will be told anything any more. */
 void call_forget_notices(call *self);

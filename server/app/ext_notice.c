@@ -35,11 +35,12 @@ static void call_draining(notices *self)
 {
     list_node *next;
 
-    while (self->call->base.set->draining && (next = list_pop(&self->draining))) {
+    while (call_is_draining(&self->call->base) && (next = list_pop(&self->draining))) {
         csgi_notice *told = CONTAINER_OF(next, csgi_notice, node);
 
         told->is_over = true;
-        told->on_draining(told->arg, CSGI_DRAINING_STOP);
+        told->on_draining(told->arg, self->call->base.set->draining ? CSGI_DRAINING_STOP
+                                                                    : CSGI_DRAINING_RELOAD);
     }
 }
 
@@ -106,7 +107,7 @@ static csgi_status add(const csgi_scope *scope, csgi_notice added, csgi_notice *
     *made = added;
     list_append(made->on_disconnect ? &of->notices->disconnect : &of->notices->draining,
                 &made->node);
-    if (of->notices->is_gone || of->set->draining) tell_soon(of->notices);
+    if (of->notices->is_gone || call_is_draining(of)) tell_soon(of->notices);
     if (out) *out = made;
     return CSGI_OK;
 }

@@ -34,6 +34,8 @@ void group_lose(csgi_group *self, csgi_task *child);
 
 /* Cancels the set's jobs, or those that are periodic. */
 void jobs_cancel(app_set *set, bool all);
+/* Cancels the periodic jobs of an app that has been replaced, and tells the others to finish. */
+void jobs_cancel_of(const instance *replaced);
 /* Takes no more jobs, cancels those that run, and calls on_no_jobs when they have ended or had
  * their time; perhaps at once. [loop] */
 void jobs_end(app_set *set, void (*on_no_jobs)(app_set *set));

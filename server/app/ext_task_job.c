@@ -73,6 +73,7 @@ static void on_job_end(void *arg, csgi_status status)
     (void)status;
     list_remove(&self->node);
     set->job_count--;
+    instance_release(self->owner);
     job_free(self);
     app_set_tell_if_idle(set);
     if (set->job_count == 0 && set->on_no_jobs) tell_no_jobs(set);
@@ -87,8 +88,7 @@ static job *job_new(instance *owner, csgi_str name)
     self->owner = owner;
     self->label = (task_label){ owner->plugin_name, { self->name, name.len } };
     arena_init(&self->arena, NULL, 0);
-    call_init(&self->call, owner->set, &self->label, owner->plugin->descriptor.stack_size,
-              &self->arena);
+    call_init(&self->call, owner, &self->label, &self->arena);
     call_init_scope(&self->call, &self->scope, owner->name);
     self->scope.endpoint = self->label.endpoint;
     return self;
@@ -104,7 +104,8 @@ csgi_status ext_start_job(const csgi_host *host, csgi_str name, uint32_t flags, 
 
     if (!name.ptr || !name.len || name.len > JOB_NAME_MAX || !fn) return CSGI_EINVAL;
     if (flags & ~(uint32_t)CSGI_JOB_PERIODIC) return CSGI_EINVAL;
-    if (!set->takes_jobs || (set->draining && flags)) return CSGI_ESTATE;
+    if (!set->takes_jobs || owner->is_ending) return CSGI_ESTATE;
+    if (flags && (set->draining || owner->is_retired)) return CSGI_ESTATE;
     self = job_new(owner, name);
     if (!self) return CSGI_ENOMEM;
     self->fn = fn;
@@ -117,6 +118,7 @@ csgi_status ext_start_job(const csgi_host *host, csgi_str name, uint32_t flags, 
     }
     list_append(&set->jobs, &self->node);
     set->job_count++;
+    instance_hold(owner);
     return CSGI_OK;
 }
 
@@ -126,6 +128,17 @@ void jobs_cancel(app_set *set, bool all)
         job *each = CONTAINER_OF(node, job, node);
 
         if (all || each->is_periodic) call_cancel(&each->call);
+    }
+}
+
+void jobs_cancel_of(const instance *replaced)
+{
+    LIST_EACH (node, &replaced->set->jobs) {
+        job *each = CONTAINER_OF(node, job, node);
+
+        if (each->owner != replaced) continue;
+        each->call.is_outdated = true;
+        if (each->is_periodic) call_cancel(&each->call);
     }
 }
 

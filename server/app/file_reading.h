@@ -3,10 +3,10 @@
 #ifndef CAPRICORN_APP_FILE_READING_H
 #define CAPRICORN_APP_FILE_READING_H
 
-#include "app/table.h"
+#include "app/edition.h"
 
 typedef struct reading {
-    app_set *set;
+    const edition *edition;
     const routes_file *file;
     app_table *table;
     const app_endpoint **around; /* the file's own, outermost first */

@@ -251,7 +251,7 @@ static size_t count_default_routes(const instance *of)
 static void read_mount(reading *self, const routes_entry *entry, const app_endpoint **around,
                        size_t around_count)
 {
-    const instance *of = app_set_find(self->set, entry->use.app);
+    const instance *of = edition_find(self->edition, entry->use.app);
     const app_endpoint *whole = NULL;
 
     if (!of || entry->use.endpoint.len || count_default_routes(of) == 0) {
@@ -379,7 +379,7 @@ static bool uses(const routes_around *around, csgi_str app)
 static bool is_used(const reading *self, csgi_str app)
 {
     const routes_file *file = self->file;
-    const instance *of = app_set_find(self->set, app);
+    const instance *of = edition_find(self->edition, app);
 
     if (uses(&file->around, app)) return true;
     for (size_t i = 0; i < file->route_count; i++) {
@@ -424,11 +424,12 @@ static void read_all(reading *self)
     read_default_routes(self);
 }
 
-csgi_status app_set_route_file(app_set *self, const routes_file *file, buffer *problem)
+csgi_status edition_route_file(edition *self, const routes_file *file, buffer *problem)
 {
-    reading read = { .set = self, .file = file, .problem = problem };
+    reading read = { .edition = self, .file = file, .problem = problem };
 
-    read.table = table_new(self);
+    CHECK(!self->table);
+    read.table = table_new(self->apps, self->app_count);
     read.is_out_of_memory = !read.table;
     if (read.table) read_all(&read);
     if (read.is_out_of_memory || read.has_mistakes) {
@@ -443,6 +444,6 @@ csgi_status app_set_route_file(app_set *self, const routes_file *file, buffer *p
         warn_of_unused(&read);
     }
     buffer_fini(&read.warnings);
-    table_swap_in(read.table, self);
+    self->table = read.table;
     return CSGI_OK;
 }

@@ -128,7 +128,7 @@ static const app_endpoint *find_only(const instance *of, bool is_around)
 
 const app_endpoint *reading_find(reading *self, const routes_use *use, bool is_around)
 {
-    instance *of = app_set_find(self->set, use->app);
+    instance *of = edition_find(self->edition, use->app);
     const app_endpoint *found;
 
     if (!of) {

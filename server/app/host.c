@@ -140,7 +140,7 @@ static int32_t on_is_draining(const csgi_scope *scope)
 {
     const call *of = call_of_scope(scope);
 
-    return of && of->set->draining;
+    return of && call_is_draining(of);
 }
 
 void host_init(csgi_host *host, instance *owner)
@@ -154,7 +154,7 @@ void host_init(csgi_host *host, instance *owner)
         .abi_minor = CSGI_ABI_MINOR,
         .worker = 0,
         .workers = 1,
-        .generation = 1,
+        .generation = owner->plugin->generation,
         .server = owner,
         .app = owner->name,
         .plugin_dir = scope_str(str_from(owner->plugin->directory)),

@@ -106,15 +106,12 @@ static void on_call_end(void *arg, csgi_status status)
 {
     http_call *self = arg;
     app_set *set = self->base.set;
-    app_table *table;
 
     (void)status;
     self->base.task = NULL;
     list_remove(&self->node);
     set->running--;
-    table = self->target->table;
     exchange_app_release(self->request);
-    table_release(table);
     app_set_tell_if_idle(set);
 }
 
@@ -198,13 +195,12 @@ static csgi_status scope_init(http_call *self, csgi_fields params)
                      &self->scope.server_port);
 }
 
-static csgi_status http_call_init(http_call *self, app_set *set, exchange *request,
-                                  const app_target *target, csgi_fields params)
+static csgi_status http_call_init(http_call *self, exchange *request, const app_target *target,
+                                  csgi_fields params)
 {
     size_t around = target->around_count;
 
-    call_init(&self->base, set, &target->endpoint->label,
-              target->endpoint->instance->plugin->descriptor.stack_size, &request->arena);
+    call_init(&self->base, target->endpoint->instance, &target->endpoint->label, &request->arena);
     self->base.is_http = true;
     self->request = request;
     self->target = target;
@@ -232,7 +228,7 @@ static csgi_status http_call_new(app_set *set, exchange *request, const app_targ
 
     if (status) return status;
     self = room;
-    status = http_call_init(self, set, request, target, params);
+    status = http_call_init(self, request, target, params);
     if (status) {
         task_discard(runner);
         return status;
@@ -241,6 +237,51 @@ static csgi_status http_call_new(app_set *set, exchange *request, const app_targ
     task_set_owner(runner, &self->base);
     *out = self;
     return CSGI_OK;
+}
+
+/* ---- what a request uses, up to the last byte of its answer ---- */
+
+static void on_request_end(void *arg)
+{
+    const app_target *target = arg;
+
+    for (size_t i = 0; i < target->around_count; i++)
+        instance_release(target->around[i]->instance);
+    instance_release(target->endpoint->instance);
+    table_release(target->table);
+}
+
+static void hold_target(exchange *request, const app_target *target)
+{
+    table_hold(target->table);
+    instance_hold(target->endpoint->instance);
+    for (size_t i = 0; i < target->around_count; i++)
+        instance_hold(target->around[i]->instance);
+    request->app_name = target->endpoint->instance->name;
+    request->endpoint_name = target->endpoint->label.endpoint;
+    request->route_pattern = target->pattern;
+    exchange_when_over(request, on_request_end, (void *)(uintptr_t)target);
+}
+
+static bool runs(const http_call *self, const instance *app)
+{
+    const app_target *target = self->target;
+
+    for (size_t i = 0; i < target->around_count; i++) {
+        if (target->around[i]->instance == app) return true;
+    }
+    return target->endpoint->instance == app;
+}
+
+void calls_tell_outdated(const instance *replaced)
+{
+    LIST_EACH (node, &replaced->set->calls) {
+        http_call *each = CONTAINER_OF(node, http_call, node);
+
+        if (!runs(each, replaced)) continue;
+        each->base.is_outdated = true;
+        call_tell_draining(&each->base);
+    }
 }
 
 /* Answers 503, and says why in the log: at most once a second. */
@@ -264,9 +305,7 @@ void http_call_begin(app_set *set, exchange *request, const app_target *target, 
     http_call *self;
     csgi_status status;
 
-    request->app_name = target->endpoint->instance->name;
-    request->endpoint_name = target->endpoint->label.endpoint;
-    request->route_pattern = target->pattern;
+    hold_target(request, target);
     if (target->body_limit != UINT64_MAX)
         request->body_limit = target->body_limit ? target->body_limit : UINT64_MAX;
     if (exchange_is_body_too_large(request)) {
@@ -291,6 +330,5 @@ void http_call_begin(app_set *set, exchange *request, const app_target *target, 
     task_begin(self->base.task, self->base.label, http_call_run, on_call_end, self);
     list_prepend(&set->calls, &self->node);
     set->running++;
-    table_hold(target->table);
     exchange_app_hold(request, self->base.task);
 }

@@ -39,6 +39,9 @@ struct http_call {
 void http_call_begin(app_set *set, exchange *request, const app_target *target, csgi_fields params,
                      unsigned depth);
 
+/* The calls that run code of this app, which has been replaced, are told to finish. */
+void calls_tell_outdated(const instance *replaced);
+
 /* What the closures do (http_events.c). The last one stands before a middleware's own send. */
 csgi_status http_call_receive(csgi_receive *self, const csgi_event **event);
 csgi_status http_call_send(csgi_send *self, const csgi_event *event);

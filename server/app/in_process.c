@@ -51,17 +51,12 @@ static csgi_status parse_url(csgi_str text, app_url *out, buffer *why)
     return CSGI_OK;
 }
 
-static bool has_started(const instance *self)
-{
-    return self->lifespan.state != LIFESPAN_STARTING && self->lifespan.state != LIFESPAN_FAILED;
-}
-
 static instance *find_unstarted(const app_set *set)
 {
     LIST_EACH (node, &set->instances) {
         instance *each = CONTAINER_OF(node, instance, node);
 
-        if (!has_started(each)) return each;
+        if (!lifespan_has_started(&each->lifespan)) return each;
     }
     return NULL;
 }
@@ -89,7 +84,8 @@ static const router *find_routes(const app_set *set, csgi_str name, buffer *why)
         list_apps(set, name, why);
         return NULL;
     }
-    unstarted = named ? (has_started(named) ? NULL : named) : find_unstarted(set);
+    unstarted =
+        named ? (lifespan_has_started(&named->lifespan) ? NULL : named) : find_unstarted(set);
     if (!unstarted && routes) return routes;
     buffer_printf(why, "app:%.*s: it has not started", STR_ARG(unstarted ? unstarted->name : name));
     return NULL;

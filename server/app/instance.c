@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "app/event.h"
+#include "app/ext_task.h"
+#include "app/http_call.h"
 #include "base/str.h"
 
 static csgi_status copy_str(arena *memory, csgi_str text, csgi_str *out)
@@ -15,7 +17,7 @@ static csgi_status copy_str(arena *memory, csgi_str text, csgi_str *out)
 
 static csgi_status endpoint_init(app_endpoint *self, instance *owner, const csgi_endpoint *from)
 {
-    arena *memory = &owner->set->memory;
+    arena *memory = &owner->memory;
     csgi_status status;
 
     self->endpoint = from;
@@ -31,8 +33,8 @@ static csgi_status endpoints_init(instance *self)
     size_t count = self->plugin->descriptor.endpoint_count;
     csgi_status status = CSGI_OK;
 
-    self->endpoints = arena_alloc(&self->set->memory, count * sizeof *self->endpoints + 1,
-                                  _Alignof(app_endpoint));
+    self->endpoints =
+        arena_alloc(&self->memory, count * sizeof *self->endpoints + 1, _Alignof(app_endpoint));
     if (!self->endpoints) return CSGI_ENOMEM;
     self->endpoint_count = count;
     for (size_t i = 0; i < count && status == CSGI_OK; i++)
@@ -43,7 +45,7 @@ static csgi_status endpoints_init(instance *self)
 /* All that create needs. */
 static csgi_status prepare(instance *self, csgi_str name, csgi_str config_json)
 {
-    arena *memory = &self->set->memory;
+    arena *memory = &self->memory;
     csgi_status status = copy_str(memory, name, &self->name);
 
     if (status != CSGI_OK) return status;
@@ -87,8 +89,58 @@ static void release(instance *self)
 {
     post_queue_release(self->posts);
     buffer_fini(&self->error);
+    arena_reset(&self->memory);
     plugin_release(self->plugin);
     free(self);
+}
+
+/* ---- the end of one that has been replaced ---- */
+
+/* Its lifespan has ended, or is left behind: that has been said. */
+static void on_ended(void *arg, csgi_status status)
+{
+    instance *self = arg;
+    app_set *set = self->set;
+
+    (void)status;
+    if (lifespan_is_running(&self->lifespan)) return;
+    list_remove(&self->node);
+    instance_free(self);
+    if (set->options.on_retired) set->options.on_retired(set->options.on_retired_arg);
+}
+
+static void on_unused(timer *unused)
+{
+    instance *self = CONTAINER_OF(unused, instance, unused);
+
+    if (self->uses || self->is_ending) return;
+    self->is_ending = true;
+    lifespan_group_expect(&self->ending, on_ended, self);
+    lifespan_stop(&self->lifespan, &self->ending);
+    lifespan_group_close(&self->ending);
+}
+
+void instance_release(instance *self)
+{
+    CHECK(self->uses > 0);
+    if (--self->uses == 0 && self->is_retired) timer_start(self->set->loop, &self->unused, 0);
+}
+
+void instance_retire(instance *self)
+{
+    CHECK(!self->is_retired);
+    self->is_retired = true;
+    list_append(&self->set->retired, &self->node);
+    calls_tell_outdated(self);
+    jobs_cancel_of(self);
+    if (self->uses == 0) timer_start(self->set->loop, &self->unused, 0);
+}
+
+bool instance_is_of(const instance *self, const plugin *loaded, csgi_str config_json)
+{
+    csgi_str config = config_json.len ? config_json : STR("{}");
+
+    return self->plugin == loaded && str_eq(self->config, config);
 }
 
 csgi_status instance_new(app_set *set, plugin *loaded, csgi_str name, csgi_str config_json,
@@ -101,6 +153,9 @@ csgi_status instance_new(app_set *set, plugin *loaded, csgi_str name, csgi_str c
     self->set = set;
     self->plugin = plugin_hold(loaded);
     list_init(&self->node);
+    arena_init(&self->memory, NULL, 0);
+    timer_init(&self->unused, on_unused);
+    lifespan_group_init(&self->ending, set->loop);
     status = prepare(self, name, config_json);
     if (status == CSGI_OK) status = create(self, problem);
     if (status != CSGI_OK) {
@@ -116,6 +171,9 @@ void instance_free(instance *self)
 {
     const csgi_plugin *descriptor = &self->plugin->descriptor;
 
+    CHECK(self->uses == 0);
+    timer_stop(self->set->loop, &self->unused);
+    lifespan_group_fini(&self->ending);
     post_queue_close(self->posts);
     lifespan_fini(&self->lifespan);
     if (descriptor->destroy) {

@@ -10,13 +10,20 @@ typedef struct post_queue post_queue;
 
 struct instance {
     csgi_host host;
-    list_node node; /* of app_set.instances */
+    list_node node; /* of app_set.instances or retired */
     app_set *set;
     plugin *plugin;
-    csgi_str name, plugin_name, config; /* NUL-terminated, in the set's memory */
+    arena memory;                       /* names and endpoints */
+    csgi_str name, plugin_name, config; /* NUL-terminated, in memory */
     void *state;                        /* what create made; the host when there is no create */
-    app_endpoint *endpoints;            /* in the set's memory */
+    app_endpoint *endpoints;            /* in memory */
     size_t endpoint_count;
+    bool is_serving; /* it has been in a table: of the set, or of one before */
+    bool is_retired; /* it ends with what uses it */
+    bool is_ending;  /* nothing uses it any more; its lifespan ends */
+    size_t uses;     /* requests, up to the last byte of the answer, and jobs */
+    timer unused;    /* tells of that from the loop */
+    lifespan_group ending;
     const router *routes; /* its default routes alone, for "app:NAME/path"; NULL at first */
     buffer error;         /* what host->fail said outside of tasks */
     post_queue *posts;
@@ -27,6 +34,17 @@ struct instance {
  * [loop] */
 csgi_status instance_new(app_set *set, plugin *plugin, csgi_str name, csgi_str config_json,
                          instance **out, buffer *problem);
+/* Is it of that plugin, with that configuration? */
+bool instance_is_of(const instance *self, const plugin *plugin, csgi_str config_json);
+/* Holds it for a request or a job. */
+static inline void instance_hold(instance *self)
+{
+    self->uses++;
+}
+void instance_release(instance *self);
+/* No request comes any more: what runs on it is told that the server drains, its periodic jobs are
+ * cancelled, and when nothing uses it it shuts down and is freed. In no list. [loop] or task */
+void instance_retire(instance *self);
 /* Runs what was posted, then destroys the instance; nothing of it is running. [loop] */
 void instance_free(instance *self);
 

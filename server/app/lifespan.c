@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Lifespan: one call for the life of each instance, in a task of its own; all of a set start and
- * stop side by side. */
+ * Lifespan: one call for the life of each instance, in a task of its own; those of a group start
+ * and stop side by side. */
 #include "app/lifespan.h"
 
 #include <inttypes.h>
@@ -14,24 +14,70 @@
 /* After its time has passed a lifespan is cancelled, and given this long to return. */
 #define CANCEL_GRACE_MS 1000u
 
-static void set_tell_if_settled(app_set *set)
+/* ---- waiting for several ---- */
+
+/* All of them have answered. */
+static void on_settled(timer *settled)
 {
-    if (set->unsettled == 0) timer_start(set->loop, &set->settled, 0);
+    lifespan_group *self = CONTAINER_OF(settled, lifespan_group, settled);
+    void (*on_done)(void *arg, csgi_status status) = self->on_done;
+
+    if (!on_done) return;
+    self->on_done = NULL;
+    on_done(self->arg, self->has_failures ? CSGI_EFAIL : CSGI_OK);
 }
 
-/* The set need not wait for this one any more. */
-static void settle(lifespan *self)
+void lifespan_group_init(lifespan_group *self, loop *runner)
 {
-    if (!self->is_awaited) return;
-    self->is_awaited = false;
-    self->call.set->unsettled--;
-    set_tell_if_settled(self->call.set);
+    *self = (lifespan_group){ .loop = runner };
+    timer_init(&self->settled, on_settled);
 }
 
-static void await(lifespan *self, uint64_t limit_ms)
+void lifespan_group_expect(lifespan_group *self, void (*on_done)(void *arg, csgi_status status),
+                           void *arg)
 {
-    self->is_awaited = true;
-    self->call.set->unsettled++;
+    CHECK(!self->on_done);
+    self->on_done = on_done;
+    self->arg = arg;
+    self->has_failures = false;
+}
+
+void lifespan_group_close(lifespan_group *self)
+{
+    if (self->unsettled == 0) timer_start(self->loop, &self->settled, 0);
+}
+
+void lifespan_group_fini(lifespan_group *self)
+{
+    timer_stop(self->loop, &self->settled);
+    self->on_done = NULL;
+}
+
+static void note_failure(const lifespan *self)
+{
+    if (self->group) self->group->has_failures = true;
+}
+
+void lifespan_settle(lifespan *self)
+{
+    lifespan_group *waiting = self->group;
+
+    self->group = NULL;
+    if (!waiting) return;
+    waiting->unsettled--;
+    lifespan_group_close(waiting);
+}
+
+static void join_group(lifespan *self, lifespan_group *waiting)
+{
+    lifespan_settle(self);
+    self->group = waiting;
+    waiting->unsettled++;
+}
+
+static void await(lifespan *self, lifespan_group *waiting, uint64_t limit_ms)
+{
+    join_group(self, waiting);
     timer_start(self->call.set->loop, &self->limit, limit_ms);
 }
 
@@ -39,9 +85,9 @@ static void await(lifespan *self, uint64_t limit_ms)
 static void start_settle(lifespan *self, lifespan_state state)
 {
     self->state = state;
-    if (state == LIFESPAN_FAILED) self->call.set->has_failures = true;
+    if (state == LIFESPAN_FAILED) note_failure(self);
     timer_stop(self->call.set->loop, &self->limit);
-    settle(self);
+    lifespan_settle(self);
 }
 
 static void log_overdue(const lifespan *self, const char *what, uint64_t limit_ms)
@@ -59,7 +105,7 @@ static void log_overdue(const lifespan *self, const char *what, uint64_t limit_m
 static void give_up_shutdown(lifespan *self)
 {
     self->is_given_up = true;
-    self->call.set->has_failures = true;
+    note_failure(self);
     call_cancel(&self->call);
     timer_start(self->call.set->loop, &self->limit, CANCEL_GRACE_MS);
 }
@@ -73,7 +119,7 @@ static void on_limit(timer *limit)
         log_error("%.*s: its lifespan function goes on although it was cancelled; it is left "
                   "behind",
                   STR_ARG(self->owner->name));
-        settle(self);
+        lifespan_settle(self);
         return;
     }
     if (self->state == LIFESPAN_STARTING) {
@@ -130,7 +176,7 @@ static void answer_shutdown(lifespan *self, const csgi_lifespan *answer)
 {
     self->is_answered = true;
     if (answer->event.type == CSGI_LIFESPAN_COMPLETE) return;
-    self->call.set->has_failures = true;
+    note_failure(self);
     log_failed(self, "shut-down", answer->message);
 }
 
@@ -205,7 +251,7 @@ static void judge(lifespan *self, csgi_status status)
     } else {
         return;
     }
-    if (self->state == LIFESPAN_STOPPING) self->call.set->has_failures = true;
+    if (self->state == LIFESPAN_STOPPING) note_failure(self);
 }
 
 static csgi_status lifespan_run(void *arg)
@@ -228,7 +274,7 @@ static void on_lifespan_end(void *arg, csgi_status status)
     self->call.task = NULL;
     timer_stop(self->call.set->loop, &self->limit);
     arena_reset(&self->arena);
-    settle(self);
+    lifespan_settle(self);
 }
 
 void lifespan_init(lifespan *self, instance *owner)
@@ -236,8 +282,7 @@ void lifespan_init(lifespan *self, instance *owner)
     *self = (lifespan){ .owner = owner, .state = LIFESPAN_NONE };
     self->label = (task_label){ owner->plugin_name, STR("lifespan") };
     arena_init(&self->arena, NULL, 0);
-    call_init(&self->call, owner->set, &self->label, owner->plugin->descriptor.stack_size,
-              &self->arena);
+    call_init(&self->call, owner, &self->label, &self->arena);
     timer_init(&self->limit, on_limit);
     self->receive = (csgi_receive){ on_receive };
     self->send = (csgi_send){ on_send };
@@ -257,7 +302,12 @@ bool lifespan_is_running(const lifespan *self)
     return self->call.task != NULL;
 }
 
-static void start(lifespan *self)
+bool lifespan_has_started(const lifespan *self)
+{
+    return self->state != LIFESPAN_STARTING && self->state != LIFESPAN_FAILED;
+}
+
+void lifespan_start(lifespan *self, lifespan_group *waiting)
 {
     app_set *set = self->call.set;
     csgi_status status;
@@ -268,73 +318,36 @@ static void start(lifespan *self)
         log_error("%.*s: start-up failed: no task for it (%s)", STR_ARG(self->owner->name),
                   status_text(status));
         self->state = LIFESPAN_FAILED;
-        set->has_failures = true;
+        waiting->has_failures = true;
         return;
     }
     self->state = LIFESPAN_STARTING;
-    await(self, set->options.startup_timeout_ms);
+    await(self, waiting, set->options.startup_timeout_ms);
 }
 
-static void stop(lifespan *self)
+void lifespan_stop(lifespan *self, lifespan_group *waiting)
 {
     app_set *set = self->call.set;
 
     if (!lifespan_is_running(self)) return;
+    if (self->group && (self->state == LIFESPAN_STOPPING || self->is_given_up)) {
+        join_group(self, waiting);
+        return;
+    }
     if (self->state != LIFESPAN_STARTED) { /* its start-up failed: there is nothing to shut down */
         self->is_given_up = true;
         call_cancel(&self->call);
-        await(self, CANCEL_GRACE_MS);
+        await(self, waiting, CANCEL_GRACE_MS);
         return;
     }
     self->state = LIFESPAN_STOPPING;
     if (self->receiver) task_wake(self->receiver, CSGI_OK);
-    await(self, set->options.shutdown_timeout_ms);
+    await(self, waiting, set->options.shutdown_timeout_ms);
 }
 
-static void cut_shutdown(lifespan *self)
+void lifespan_cut(lifespan *self)
 {
-    if (self->state != LIFESPAN_STOPPING || !self->is_awaited || self->is_given_up) return;
+    if (self->state != LIFESPAN_STOPPING || !self->group || self->is_given_up) return;
     log_warning("%.*s: its shut-down is cut short", STR_ARG(self->owner->name));
     give_up_shutdown(self);
-}
-
-static void expect(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg)
-{
-    CHECK(!self->on_settled);
-    self->on_settled = on_done;
-    self->on_settled_arg = arg;
-    self->has_failures = false;
-}
-
-static void for_each_instance(app_set *self, void (*act)(lifespan *))
-{
-    LIST_EACH (node, &self->instances) {
-        act(&CONTAINER_OF(node, instance, node)->lifespan);
-    }
-    set_tell_if_settled(self);
-}
-
-static void stop_all(app_set *self)
-{
-    for_each_instance(self, stop);
-}
-
-void app_set_startup(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg)
-{
-    self->takes_jobs = true;
-    expect(self, on_done, arg);
-    for_each_instance(self, start);
-}
-
-void app_set_shutdown(app_set *self, void (*on_done)(void *arg, csgi_status status), void *arg)
-{
-    expect(self, on_done, arg);
-    jobs_end(self, stop_all);
-}
-
-void app_set_cut_shutdown(app_set *self)
-{
-    LIST_EACH (node, &self->instances) {
-        cut_shutdown(&CONTAINER_OF(node, instance, node)->lifespan);
-    }
 }

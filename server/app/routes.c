@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The route table without a routes file: the default route of every endpoint, with the middleware
  * whose prefix it stands under. */
-#include "app/instance.h"
-#include "app/table.h"
+#include "app/edition.h"
 #include "base/str.h"
 
 /* Puts the middleware of an endpoint into list, if there is one; returns how many there are. */
@@ -75,14 +74,15 @@ static csgi_status fill(app_table *table, buffer *problem)
     return status;
 }
 
-csgi_status app_set_route_defaults(app_set *self, buffer *problem)
+csgi_status edition_route_defaults(edition *self, buffer *problem)
 {
-    app_table *table = table_new(self);
+    app_table *table = table_new(self->apps, self->app_count);
     csgi_status status = table ? fill(table, problem) : CSGI_ENOMEM;
 
+    CHECK(!self->table);
     if (status == CSGI_ENOMEM) buffer_printf(problem, "no memory for the route table");
     if (status == CSGI_OK)
-        table_swap_in(table, self);
+        self->table = table;
     else
         table_release(table);
     return status;

@@ -17,19 +17,14 @@ static int compare_own(const void *a, const void *b)
     return order ? order : str_compare(left->name, right->name);
 }
 
-static csgi_status add_instances(app_table *self, const app_set *set)
+static csgi_status add_instances(app_table *self, instance *const *instances, size_t count)
 {
-    size_t count = 0;
-
-    LIST_EACH (node, &set->instances) {
-        count++;
-    }
     self->own = calloc(count + 1, sizeof *self->own);
     if (!self->own) return CSGI_ENOMEM;
-    LIST_EACH (node, &set->instances) {
+    for (size_t i = 0; i < count; i++) {
         app_own_routes *own = &self->own[self->own_count];
 
-        own->instance = CONTAINER_OF(node, instance, node);
+        own->instance = instances[i];
         own->routes = router_new();
         if (!own->routes) return CSGI_ENOMEM;
         self->own_count++;
@@ -38,7 +33,7 @@ static csgi_status add_instances(app_table *self, const app_set *set)
     return CSGI_OK;
 }
 
-app_table *table_new(const app_set *set)
+app_table *table_new(instance *const *instances, size_t count)
 {
     app_table *self = calloc(1, sizeof *self);
 
@@ -46,7 +41,7 @@ app_table *table_new(const app_set *set)
     self->references = 1;
     arena_init(&self->memory, NULL, 0);
     self->routes = router_new();
-    if (self->routes && add_instances(self, set) == CSGI_OK) return self;
+    if (self->routes && add_instances(self, instances, count) == CSGI_OK) return self;
     table_release(self);
     return NULL;
 }

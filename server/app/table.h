@@ -35,12 +35,12 @@ struct app_table {
     router *routes;
     app_own_routes *own;
     size_t own_count;
-    size_t references; /* the set's, and one for each running call */
+    size_t references; /* the set's or an edition's, and one for each request */
 };
 
-/* An empty one, with own routes for each instance of the set, sorted by plugin and app: the order
- * in which their middleware wraps. NULL: no memory. */
-app_table *table_new(const app_set *set);
+/* An empty one, with own routes for each of the instances, sorted by plugin and app: the order in
+ * which their middleware wraps. NULL: no memory. */
+app_table *table_new(instance *const *instances, size_t count);
 /* Once nobody holds it. */
 void table_free(app_table *self);
 static inline void table_hold(app_table *self)
@@ -52,7 +52,7 @@ static inline void table_release(app_table *self)
 {
     if (self && --self->references == 0) table_free(self);
 }
-/* From now on requests are looked up in this one; calls that run keep theirs. */
+/* From now on requests are looked up in this one; those that are under way keep theirs. */
 void table_swap_in(app_table *self, app_set *set);
 
 /* A target with all that an endpoint alone says, and room for so much middleware. NULL: no memory.

@@ -40,6 +40,7 @@ void exchange_drop(exchange *self)
     CHECK(self->references > 0);
     if (--self->references) return;
     timer_stop(self->loop, &self->grace);
+    if (self->on_over) self->on_over(self->on_over_arg);
     arena_reset(&self->arena);
     if (pool_count >= POOL_MAX) {
         dispose(self);

@@ -90,8 +90,10 @@ struct exchange {
     csgi_str app_name, endpoint_name, route_pattern;
     uint32_t status;
     uint64_t body_bytes_sent;
-    uint64_t began_ns; /* on loop_clock_ns; 0: nobody asked */
-    bool is_unlogged;  /* it is worth no line */
+    uint64_t began_ns;          /* on loop_clock_ns; 0: nobody asked */
+    bool is_unlogged;           /* it is worth no line */
+    void (*on_over)(void *arg); /* see exchange_when_over */
+    void *on_over_arg;
 
     /* The response. */
     exchange_phase phase;
@@ -126,6 +128,13 @@ struct exchange {
     list_node node; /* of the wire's or the pool's lists */
     char memory[EXCHANGE_ARENA_SIZE];
 };
+
+/* Calls fn(arg) once, when both sides have let go of it and its memory is about to end. */
+static inline void exchange_when_over(exchange *self, void (*fn)(void *arg), void *arg)
+{
+    self->on_over = fn;
+    self->on_over_arg = arg;
+}
 
 /* ---- for the wire ---- */
 

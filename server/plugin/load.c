@@ -221,6 +221,7 @@ csgi_status plugin_load(const char *file, const plugin_rules *rules, plugin **ou
     self = calloc(1, sizeof(*self));
     if (!self) return CSGI_ENOMEM;
     self->references = 1;
+    self->generation = 1;
     self->file = strdup(file);
     real_path = realpath(file, NULL);
     if (!self->file)

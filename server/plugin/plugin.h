@@ -23,6 +23,7 @@ struct plugin {
     char *file;               /* as given */
     char *directory;          /* of the file, absolute */
     void *handle;             /* dlopen's */
+    uint64_t generation;      /* 1, and one more with each reload of its name */
     int references;
 };
 

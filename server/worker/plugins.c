@@ -12,7 +12,7 @@
 
 /* What is being loaded, for whom. */
 typedef struct loading {
-    const app_set *apps;
+    const edition *next;
     const char *file;
 } loading;
 
@@ -20,7 +20,7 @@ static void on_load_step(void *arg, const char *step)
 {
     const loading *self = arg;
 
-    app_set_tell_step(self->apps, str_from(self->file), step);
+    edition_tell_step(self->next, str_from(self->file), step);
 }
 
 /* The path of the configuration of "dir/NAME.so": "dir/NAME.json", into out. */
@@ -52,25 +52,25 @@ static csgi_status read_config(const char *path, buffer *text, buffer *problem)
 }
 
 /* A plugin that does not like its configuration cannot say which file it is. */
-static csgi_status add_app(app_set *apps, plugin *loaded, const char *path, csgi_str config,
+static csgi_status add_app(edition *next, plugin *loaded, const char *path, csgi_str config,
                            buffer *problem)
 {
     size_t mark = problem->len;
-    csgi_status status = app_set_add(apps, loaded, loaded->descriptor.name, config, problem);
+    csgi_status status = edition_add(next, loaded, loaded->descriptor.name, config, problem);
 
     if (status == CSGI_OK || problem->len == mark || status == CSGI_EINVAL) return status;
     buffer_printf(problem, " (config: %s%s)", path, exists(path) ? "" : ", which is not there");
     return status;
 }
 
-csgi_status plugins_add_app(app_set *apps, const char *file, plugin *loaded, buffer *problem)
+csgi_status plugins_add_app(edition *next, const char *file, plugin *loaded, buffer *problem)
 {
     buffer path = { 0 }, text = { 0 };
     csgi_status status = config_path(file, &path);
 
     if (status == CSGI_OK) status = read_config(path.bytes, &text, problem);
     if (status == CSGI_OK) status = json_check_object(path.bytes, buffer_str(&text), problem);
-    if (status == CSGI_OK) status = add_app(apps, loaded, path.bytes, buffer_str(&text), problem);
+    if (status == CSGI_OK) status = add_app(next, loaded, path.bytes, buffer_str(&text), problem);
     buffer_fini(&text);
     buffer_fini(&path);
     return status;
@@ -85,14 +85,14 @@ void plugins_log_problem(const buffer *problem)
     }
 }
 
-csgi_status plugins_open(const app_set *apps, const server_options *options, const char *file,
+csgi_status plugins_open(const edition *next, const server_options *options, const char *file,
                          plugin **out, buffer *problem)
 {
-    loading loaded_now = { apps, file };
+    loading loaded_now = { next, file };
     plugin_rules rules = { options->insecure_plugins, on_load_step, &loaded_now };
     csgi_status status = plugin_load(file, &rules, out, problem);
 
-    app_set_tell_step(apps, STR(""), NULL);
+    edition_tell_step(next, STR(""), NULL);
     if (status != CSGI_OK && !problem->len)
         buffer_printf(problem, "%s: no memory to load it", file);
     return status;
@@ -108,14 +108,14 @@ void plugins_log_loaded(const plugin *loaded)
 }
 
 /* Loads one file and makes its app. On failure *problem is a sentence. */
-static csgi_status load_file(app_set *apps, const server_options *options, const char *file,
+static csgi_status load_file(edition *next, const server_options *options, const char *file,
                              buffer *problem)
 {
     plugin *loaded;
-    csgi_status status = plugins_open(apps, options, file, &loaded, problem);
+    csgi_status status = plugins_open(next, options, file, &loaded, problem);
 
     if (status != CSGI_OK) return status;
-    status = plugins_add_app(apps, file, loaded, problem);
+    status = plugins_add_app(next, file, loaded, problem);
     if (status == CSGI_OK) plugins_log_loaded(loaded);
     if (status != CSGI_OK && !problem->len)
         buffer_printf(problem, "%s: no memory to load it", file);
@@ -124,7 +124,7 @@ static csgi_status load_file(app_set *apps, const server_options *options, const
 }
 
 /* Each mistake is logged, all at once. CSGI_EFAIL when there was one. */
-static csgi_status load_files(app_set *apps, const server_options *options, char **files,
+static csgi_status load_files(edition *next, const server_options *options, char **files,
                               size_t file_count)
 {
     csgi_status result = CSGI_OK;
@@ -132,7 +132,7 @@ static csgi_status load_files(app_set *apps, const server_options *options, char
     for (size_t i = 0; i < file_count; i++) {
         buffer problem = { 0 };
 
-        if (load_file(apps, options, files[i], &problem) != CSGI_OK) {
+        if (load_file(next, options, files[i], &problem) != CSGI_OK) {
             log_error("%.*s", STR_ARG(buffer_str(&problem)));
             result = CSGI_EFAIL;
         }
@@ -142,7 +142,7 @@ static csgi_status load_files(app_set *apps, const server_options *options, char
 }
 
 /* Likewise; CSGI_ENOMEM too, which is not logged. */
-static csgi_status load_directory(app_set *apps, const server_options *options)
+static csgi_status load_directory(edition *next, const server_options *options)
 {
     char **files;
     size_t count;
@@ -157,18 +157,31 @@ static csgi_status load_directory(app_set *apps, const server_options *options)
     if (count == 0)
         log_warning("%s: no plugin (*.so) in this directory; every request will be answered 404",
                     options->plugin_dir);
-    status = load_files(apps, options, files, count);
+    status = load_files(next, options, files, count);
     plugin_directory_list_free(files, count);
     return status;
 }
 
-csgi_status plugins_load(app_set *apps, const server_options *options, const plugin_choice *choice,
+csgi_status plugins_load(edition *next, const server_options *options, const plugin_choice *choice,
                          buffer *problem)
 {
     csgi_status status;
 
-    if (choice->routes) return plugins_load_routed(apps, options, choice, problem);
-    status = choice->file_count ? load_files(apps, options, choice->files, choice->file_count)
-                                : load_directory(apps, options);
-    return status == CSGI_OK ? app_set_route_defaults(apps, problem) : status;
+    if (choice->routes) return plugins_load_routed(next, options, choice, problem);
+    status = choice->file_count ? load_files(next, options, choice->files, choice->file_count)
+                                : load_directory(next, options);
+    return status == CSGI_OK ? edition_route_defaults(next, problem) : status;
+}
+
+csgi_status plugins_serve(app_set *apps, const server_options *options, const plugin_choice *choice,
+                          buffer *problem)
+{
+    edition *first;
+    csgi_status status = edition_new(apps, &first);
+
+    if (status != CSGI_OK) return status;
+    status = plugins_load(first, options, choice, problem);
+    if (status == CSGI_OK) status = edition_serve(first, problem);
+    if (status != CSGI_OK) edition_discard(first);
+    return status;
 }

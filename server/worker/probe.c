@@ -56,11 +56,14 @@ static void describe(const plugin *loaded, const char *file, buffer *report)
 static csgi_status try_app(offline *apart, const server_options *options, const char *file,
                            plugin **loaded, buffer *problem)
 {
-    csgi_status status = plugins_open(apart->apps, options, file, loaded, problem);
+    edition *only;
+    csgi_status status = edition_new(apart->apps, &only);
 
     if (status != CSGI_OK) return status;
-    status = plugins_add_app(apart->apps, file, *loaded, problem);
-    if (status == CSGI_OK) status = app_set_route_defaults(apart->apps, problem);
+    status = plugins_open(only, options, file, loaded, problem);
+    if (status == CSGI_OK) status = plugins_add_app(only, file, *loaded, problem);
+    if (status == CSGI_OK) status = edition_route_defaults(only, problem);
+    edition_discard(only);
     return status;
 }
 

@@ -19,7 +19,7 @@ typedef struct loaded_file {
 } loaded_file;
 
 typedef struct loading {
-    app_set *apps;
+    edition *next;
     const server_options *options;
     const plugin_choice *choice;
     const routes_file *routes;
@@ -151,7 +151,7 @@ static plugin *open_file(loading *self, file_position at, const char *path)
         free(added.path);
         return before->plugin;
     }
-    if (plugins_open(self->apps, self->options, path, &added.plugin, &why) == CSGI_OK)
+    if (plugins_open(self->next, self->options, path, &added.plugin, &why) == CSGI_OK)
         plugins_log_loaded(added.plugin);
     else
         complain(self, at, "%.*s", STR_ARG(buffer_str(&why)));
@@ -172,7 +172,7 @@ static void add_app(loading *self, const routes_app *app)
     buffer why = { 0 };
 
     if (!loaded) return;
-    note(self, app->config_at, app_set_add(self->apps, loaded, app->name, app->config, &why), &why);
+    note(self, app->config_at, edition_add(self->next, loaded, app->name, app->config, &why), &why);
     buffer_fini(&why);
 }
 
@@ -193,7 +193,7 @@ static void add_default(loading *self, const char *file)
     buffer why = { 0 };
 
     if (!loaded || has_app(self->routes, loaded->descriptor.name)) return;
-    note(self, top, plugins_add_app(self->apps, file, loaded, &why), &why);
+    note(self, top, plugins_add_app(self->next, file, loaded, &why), &why);
     buffer_fini(&why);
 }
 
@@ -231,17 +231,17 @@ static void end(loading *self)
     if (self->folder) plugin_directory_list_free(self->folder, self->folder_count);
 }
 
-static void log_routes(const app_set *apps, const routes_file *routes)
+static void log_routes(const edition *next, const routes_file *routes)
 {
-    size_t count = app_set_route_count(apps);
+    size_t count = edition_route_count(next);
 
     log_info("Routing by %s (%zu route%s)", routes->name.ptr, count, count == 1 ? "" : "s");
 }
 
-csgi_status plugins_load_routed(app_set *apps, const server_options *options,
+csgi_status plugins_load_routed(edition *next, const server_options *options,
                                 const plugin_choice *choice, buffer *problem)
 {
-    loading self = { .apps = apps,
+    loading self = { .next = next,
                      .options = options,
                      .choice = choice,
                      .routes = choice->routes,
@@ -249,10 +249,10 @@ csgi_status plugins_load_routed(app_set *apps, const server_options *options,
     csgi_status status;
 
     add_apps(&self);
-    status = self.is_out_of_memory ? CSGI_ENOMEM : app_set_route_file(apps, self.routes, problem);
+    status = self.is_out_of_memory ? CSGI_ENOMEM : edition_route_file(next, self.routes, problem);
     if (status == CSGI_OK && self.has_mistakes) status = CSGI_EINVAL;
     if (status == CSGI_EINVAL) routes_file_sort_complaints(self.routes, problem);
     end(&self);
-    if (status == CSGI_OK) log_routes(apps, choice->routes);
+    if (status == CSGI_OK) log_routes(next, choice->routes);
     return status;
 }

@@ -455,7 +455,7 @@ static csgi_status load_plugins_stoppably(worker *self, const plugin_choice *cho
     signal(SIGINT, on_early_signal);
     signal(SIGTERM, on_early_signal);
     if (heeds_hangup()) signal(SIGHUP, on_early_signal);
-    status = plugins_load(self->apps, self->options, choice, problem);
+    status = plugins_serve(self->apps, self->options, choice, problem);
     watched = watch_signals(self);
     self->stop_asked = early_signals != 0;
     return status == CSGI_OK ? watched : status;

@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "exchange/memory_wire.h"
 #include "log/log.h"
+#include "loop/timer.h"
 
 #define FIXTURE_MAX_PLUGINS 8
 
@@ -34,6 +35,7 @@
 typedef struct fixture {
     loop *loop;
     app_set *set;
+    edition *next; /* that is being made, or NULL */
     app_options options;
     plugin plugins[FIXTURE_MAX_PLUGINS];
     size_t plugin_count;
@@ -119,6 +121,7 @@ static inline void assert_not_logged(fixture *self, const char *text)
 
 static inline void fixture_close(fixture *self)
 {
+    edition_discard(self->next);
     app_set_free(self->set);
     loop_run(self->loop);
     exchange_pool_clear();
@@ -143,23 +146,49 @@ static inline plugin *fixture_plugin(fixture *self, const char *name,
     };
     made->endpoints = (csgi_endpoint *)(uintptr_t)endpoints;
     made->references = 1;
+    made->generation = 1;
     return made;
+}
+
+/* The edition that is being made. */
+static inline edition *fixture_next(fixture *self)
+{
+    if (!self->next) assert_int_equal(edition_new(self->set, &self->next), CSGI_OK);
+    return self->next;
 }
 
 static inline void fixture_add(fixture *self, plugin *made)
 {
     buffer problem = { 0 };
 
-    if (app_set_add(self->set, made, made->descriptor.name, STR("{}"), &problem) != CSGI_OK)
+    if (edition_add(fixture_next(self), made, made->descriptor.name, STR("{}"), &problem) !=
+        CSGI_OK)
         fail_msg("%.*s", STR_ARG(buffer_str(&problem)));
+}
+
+/* Has the edition serve. */
+static inline void fixture_swap(fixture *self)
+{
+    buffer problem = { 0 };
+
+    if (edition_serve(self->next, &problem) != CSGI_OK)
+        fail_msg("%.*s", STR_ARG(buffer_str(&problem)));
+    self->next = NULL;
 }
 
 static inline void fixture_route(fixture *self)
 {
     buffer problem = { 0 };
 
-    if (app_set_route_defaults(self->set, &problem) != CSGI_OK)
+    if (edition_route_defaults(fixture_next(self), &problem) != CSGI_OK)
         fail_msg("%.*s", STR_ARG(buffer_str(&problem)));
+    fixture_swap(self);
+}
+
+/* Has what was added serve, along default routes, unless it does. */
+static inline void fixture_serve_added(fixture *self)
+{
+    if (self->next) fixture_route(self);
 }
 
 /* One plugin "test" with one endpoint "it" at "/it", and the table. */
@@ -205,6 +234,23 @@ static inline void ask_begin(fixture *self, answer *out, const memory_request *r
     assert_int_equal(memory_call_new(self->loop, request, on_answer, out, &out->call, &asked),
                      CSGI_OK);
     app_set_dispatch(self->set, asked);
+}
+
+static inline void on_run_over(timer *due)
+{
+    (void)due;
+    loop_stop(the_fixture->loop);
+}
+
+/* Runs the loop for some time, though it has more to do. */
+static inline void fixture_run_for(fixture *self, uint64_t ms)
+{
+    timer over;
+
+    timer_init(&over, on_run_over);
+    timer_start(self->loop, &over, ms);
+    loop_run(self->loop);
+    timer_stop(self->loop, &over);
 }
 
 /* The client goes away. */

@@ -6,6 +6,8 @@
 
 #include "fixture.h"
 
+#include "app/instance.h"
+
 #include "router/routes_file.h"
 
 /* Which middleware was entered, in order: "APP " each. */
@@ -108,23 +110,40 @@ static inline void add_app(fixture *self, plugin *made, const char *name)
 {
     buffer problem = { 0 };
 
-    if (app_set_add(self->set, made, str_from(name), STR("{}"), &problem) != CSGI_OK)
+    if (edition_add(fixture_next(self), made, str_from(name), STR("{}"), &problem) != CSGI_OK)
         fail_msg("%.*s", STR_ARG(buffer_str(&problem)));
+}
+
+/* The edition that is being made; the apps that serve are in it. */
+static inline edition *file_next(fixture *self)
+{
+    buffer problem = { 0 };
+
+    if (self->next) return self->next;
+    fixture_next(self);
+    LIST_EACH (node, &self->set->instances) {
+        const instance *each = CONTAINER_OF(node, instance, node);
+
+        if (edition_add(self->next, each->plugin, each->name, each->config, &problem) != CSGI_OK)
+            fail_msg("%.*s", STR_ARG(buffer_str(&problem)));
+    }
+    return self->next;
 }
 
 static inline void file_serve(fixture *self, const hand_made *made)
 {
     buffer problem = { 0 };
 
-    if (app_set_route_file(self->set, &made->file, &problem) != CSGI_OK)
+    if (edition_route_file(file_next(self), &made->file, &problem) != CSGI_OK)
         fail_msg("%.*s", STR_ARG(buffer_str(&problem)));
+    fixture_swap(self);
 }
 
 static inline void file_refused(fixture *self, const hand_made *made, const char *expected)
 {
     buffer problem = { 0 };
 
-    assert_int_equal(app_set_route_file(self->set, &made->file, &problem), CSGI_EINVAL);
+    assert_int_equal(edition_route_file(file_next(self), &made->file, &problem), CSGI_EINVAL);
     assert_int_equal(buffer_append(&problem, "", 1), CSGI_OK);
     assert_string_equal(problem.bytes, expected);
     buffer_fini(&problem);

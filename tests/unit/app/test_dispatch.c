@@ -221,7 +221,8 @@ static void two_apps_of_one_name_are_refused(void **state)
 
     (void)state;
     open_with_endpoints(&f, NULL);
-    assert_int_equal(app_set_add(f.set, &f.plugins[0], STR("greeter"), STR(""), &problem),
+    fixture_add(&f, &f.plugins[0]);
+    assert_int_equal(edition_add(f.next, &f.plugins[0], STR("greeter"), STR(""), &problem),
                      CSGI_EINVAL);
     assert_int_equal(buffer_append(&problem, "", 1), CSGI_OK);
     assert_non_null(strstr(problem.bytes, "two apps named greeter"));
@@ -236,8 +237,9 @@ static void two_routes_of_one_pattern_are_refused_with_the_endpoint(void **state
 
     (void)state;
     open_with_endpoints(&f, NULL);
+    fixture_add(&f, &f.plugins[0]);
     fixture_add(&f, fixture_plugin(&f, "twin", endpoints, 1));
-    assert_int_not_equal(app_set_route_defaults(f.set, &problem), CSGI_OK);
+    assert_int_not_equal(edition_route_defaults(f.next, &problem), CSGI_OK);
     assert_int_equal(buffer_append(&problem, "", 1), CSGI_OK);
     assert_non_null(
         strstr(problem.bytes, "plugin twin, endpoint hello cannot be served at /hello"));

@@ -106,6 +106,7 @@ static void begin(fixture *f)
     fixture_add(f, made);
     fixture_route(f);
     assert_int_equal(start("early", 0, nap, NULL), CSGI_ESTATE);
+    fixture_serve_added(f);
     app_set_startup(f->set, on_started, NULL);
     loop_run(f->loop);
 }

@@ -302,6 +302,7 @@ static void a_lifespan_has_no_notices(void **state)
     made = fixture_plugin(&world, "test", &endpoint, 1);
     made->descriptor.lifespan = watch_in_lifespan;
     fixture_add(&world, made);
+    fixture_serve_added(&world);
     app_set_startup(world.set, on_started, NULL);
     loop_run(world.loop);
     assert_int_equal(lifespan_status, CSGI_ENOTSUP);

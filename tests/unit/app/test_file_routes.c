@@ -351,7 +351,7 @@ static void an_app_that_is_not_there_has_been_complained_of(void **state)
     open_apps(&f, &made);
     file_route(&made, "/a", "nobody");
     file_mount(&made, "/b", "nobody");
-    assert_int_equal(app_set_route_file(f.set, &made.file, &problem), CSGI_EINVAL);
+    assert_int_equal(edition_route_file(file_next(&f), &made.file, &problem), CSGI_EINVAL);
     assert_int_equal(problem.len, 0);
     fixture_close(&f);
 }
@@ -394,11 +394,12 @@ static void a_table_without_memory_is_an_error_and_leaks_nothing(void **state)
         csgi_status status;
 
         failing_malloc_after(n);
-        status = app_set_route_file(f.set, &made.file, &problem);
+        status = edition_route_file(file_next(&f), &made.file, &problem);
         failed = failing_malloc_off();
         assert_int_equal(status, failed ? CSGI_ENOMEM : CSGI_OK);
         buffer_fini(&problem);
     }
+    fixture_swap(&f);
     assert_int_equal(get(&f, "/shop/").status, 200);
     fixture_close(&f);
 }

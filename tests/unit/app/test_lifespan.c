@@ -26,6 +26,7 @@ static csgi_status start(fixture *f)
 {
     outcome got = { 0, 99 };
 
+    fixture_serve_added(f);
     app_set_startup(f->set, on_done, &got);
     assert_int_equal(got.times, 0); /* always from the loop */
     loop_run(f->loop);
@@ -285,6 +286,7 @@ static void an_app_that_ignores_its_cancellation_is_stuck(void **state)
     (void)state;
     may_end = false;
     open_with(&f, &options, ignore_everything);
+    fixture_serve_added(&f);
     app_set_startup(f.set, on_done_stop, &got);
     loop_run(f.loop);
     assert_int_equal(got.status, CSGI_EFAIL);
@@ -457,7 +459,7 @@ static void create_and_destroy_frame_an_instance(void **state)
     made->descriptor.create = create_noted;
     made->descriptor.destroy = destroy_noted;
     made->descriptor.lifespan = start_with_state;
-    assert_int_equal(app_set_add(f.set, made, STR("named"), STR(""), &problem), CSGI_OK);
+    assert_int_equal(edition_add(fixture_next(&f), made, STR("named"), STR(""), &problem), CSGI_OK);
     assert_int_equal(start(&f), CSGI_OK);
     fixture_close(&f);
     assert_string_equal(trace, "create create {} - destroy destroy - ");
@@ -482,7 +484,8 @@ static void a_create_that_fails_says_why(void **state)
     made->descriptor.create = create_failing;
     made->descriptor.destroy = destroy_noted; /* not called: no instance was made */
     trace[0] = '\0';
-    assert_int_equal(app_set_add(f.set, made, STR("app"), STR(""), &problem), CSGI_EFAIL);
+    assert_int_equal(edition_add(fixture_next(&f), made, STR("app"), STR(""), &problem),
+                     CSGI_EFAIL);
     assert_int_equal(buffer_append(&problem, "", 1), CSGI_OK);
     assert_non_null(strstr(problem.bytes, "CSGI_EINVAL: config: \"city\" is missing"));
     assert_int_equal(made->references, 1);

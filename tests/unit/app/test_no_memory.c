@@ -36,11 +36,14 @@ static const csgi_endpoint endpoints[] = {
 static csgi_status make(fixture *f, plugin *made, app_set **out, buffer *problem)
 {
     csgi_status status = app_set_new(f->loop, NULL, &f->options, out);
+    edition *first = NULL;
 
     if (status != CSGI_OK) return status;
-    status = app_set_add(*out, made, STR("test"), STR("{}"), problem);
-    if (status == CSGI_OK) status = app_set_route_defaults(*out, problem);
-    if (status == CSGI_OK) return CSGI_OK;
+    status = edition_new(*out, &first);
+    if (status == CSGI_OK) status = edition_add(first, made, STR("test"), STR("{}"), problem);
+    if (status == CSGI_OK) status = edition_route_defaults(first, problem);
+    if (status == CSGI_OK) return edition_serve(first, problem);
+    edition_discard(first);
     app_set_free(*out);
     return status;
 }

@@ -9,7 +9,7 @@
 
 #define CSGI_NOTICE_EXTENSION "csgi.draft.notice/1"
 
-/* Why the server drains. No server reloads yet: so far it is always CSGI_DRAINING_STOP. */
+/* Why the server drains. */
 enum {
     CSGI_DRAINING_STOP = 1,  /* the process ends */
     CSGI_DRAINING_RELOAD = 2 /* the process goes on with another generation of this app */
