@@ -35,16 +35,17 @@ void group_lose(csgi_group *self, csgi_task *child)
     if (self->waiter && list_is_empty(&self->tasks)) task_wake(self->waiter, CSGI_OK);
 }
 
-/* Returns when the last has ended, whatever becomes of the caller meanwhile. */
+/* Returns when the last has ended, whatever becomes of the caller meanwhile. Before the caller has
+ * its turn, a task from outside of the group may have added one. */
 static csgi_status wait_for_all(csgi_group *self)
 {
     loop *runner = self->call->set->loop;
     task *caller = task_current(runner);
-    csgi_status status;
+    csgi_status status = CSGI_OK;
 
-    if (list_is_empty(&self->tasks)) return CSGI_OK;
-    status = task_wait_at(runner, &self->waiter);
-    if (status == CSGI_OK || list_is_empty(&self->tasks)) return status;
+    while (status == CSGI_OK && !list_is_empty(&self->tasks))
+        status = task_wait_at(runner, &self->waiter);
+    if (list_is_empty(&self->tasks)) return status;
     stop(self);
     task_shield(caller);
     task_wait_at(runner, &self->waiter);

@@ -134,6 +134,8 @@ void tasks_run(loop *self);
 void task_interrupt(task *self);
 /* What it waited for in vain is no longer held against it. */
 void task_forgive(task *self);
+/* A shield has gone: those still to come are inside of all its deadlines. */
+void task_unshield_deadlines(task *self);
 /* One of its deadlines has passed, and no shield inside keeps it back. */
 bool task_is_late(const task *self);
 

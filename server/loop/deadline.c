@@ -8,7 +8,7 @@ struct task_deadline {
     task *owner;
     task_deadline *outer;
     timer timer;
-    uint32_t shields; /* of the task when it was entered: a shield inside it keeps it back */
+    uint32_t shields; /* around it: one more, inside, keeps it back */
     bool has_passed;
 };
 
@@ -74,6 +74,13 @@ void task_leave_deadlines(task *self)
 {
     while (self->deadlines)
         pop(self);
+}
+
+void task_unshield_deadlines(task *self)
+{
+    for (task_deadline *at = self->deadlines; at; at = at->outer) {
+        if (at->shields > self->shields) at->shields = self->shields;
+    }
 }
 
 bool task_is_late(const task *self)

@@ -420,6 +420,7 @@ void task_unshield(task *self)
 {
     CHECK(self->shields > 0);
     self->shields--;
+    task_unshield_deadlines(self);
 }
 
 bool task_is_shielded(const task *self)

@@ -229,6 +229,27 @@ static void without_memory_there_is_no_deadline_and_it_is_told(void **state)
     run(no_memory);
 }
 
+ENDPOINT(shield_after_a_shield)
+{
+    learn(self);
+    (void)scope, (void)receive;
+    assert_int_equal(tasks->shield_enter(host), CSGI_OK);
+    assert_int_equal(tasks->deadline_enter(host, 2, &outer), CSGI_OK);
+    assert_int_equal(tasks->shield_leave(host), CSGI_OK);
+    assert_int_equal(tasks->shield_enter(host), CSGI_OK); /* after the deadline: inside of it */
+    assert_int_equal(tasks->sleep_ms(host, 10), CSGI_OK);
+    assert_int_equal(tasks->shield_leave(host), CSGI_ETIMEDOUT);
+    assert_int_equal(tasks->sleep_ms(host, 1), CSGI_ETIMEDOUT);
+    assert_int_equal(tasks->deadline_leave(host, outer), CSGI_ETIMEDOUT);
+    return reply(send, 200, "ok");
+}
+
+static void a_shield_keeps_a_deadline_back_that_was_entered_behind_an_earlier_one(void **state)
+{
+    (void)state;
+    run(shield_after_a_shield);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests_of_deadlines[] = {
@@ -239,6 +260,7 @@ int main(void)
         cmocka_unit_test(what_is_left_open_ends_with_the_call),
         cmocka_unit_test(a_shield_keeps_cancellation_back_until_it_is_left),
         cmocka_unit_test(a_shield_keeps_back_the_deadlines_outside_of_it),
+        cmocka_unit_test(a_shield_keeps_a_deadline_back_that_was_entered_behind_an_earlier_one),
         cmocka_unit_test(without_memory_there_is_no_deadline_and_it_is_told),
     };
 

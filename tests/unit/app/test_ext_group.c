@@ -253,10 +253,66 @@ static void without_memory_a_group_says_so(void **state)
     run(no_memory);
 }
 
+/* ---- who comes in as the last one ends ---- */
+
+static csgi_task_event *signal_to_all;
+
+static csgi_status await_signal(void *arg)
+{
+    (void)arg;
+    ended++;
+    return tasks->sync->event_wait(signal_to_all, CSGI_FOREVER);
+}
+
+static csgi_status come_late(void *arg)
+{
+    csgi_status *spawned = arg;
+
+    tasks->sync->event_wait(signal_to_all, CSGI_FOREVER);
+    *spawned = tasks->group_spawn(group, nap, NULL);
+    return CSGI_OK;
+}
+
+static csgi_status give_signal(void *arg)
+{
+    (void)arg;
+    tasks->sync->event_set(signal_to_all);
+    return CSGI_OK;
+}
+
+/* The last of the group ends, then another joins it, and only then its waiter has its turn. */
+ENDPOINT(join_as_the_last_ends)
+{
+    csgi_task *late, *signaller;
+    csgi_status result;
+
+    begin(self);
+    (void)receive;
+    assert_int_equal(tasks->sync->event_new(host, &signal_to_all), CSGI_OK);
+    assert_int_equal(tasks->group_open(scope, &group), CSGI_OK);
+    assert_int_equal(tasks->group_spawn(group, await_signal, NULL), CSGI_OK);
+    assert_int_equal(tasks->spawn(scope, come_late, &seen[0], &late), CSGI_OK);
+    assert_int_equal(tasks->spawn(scope, give_signal, NULL, &signaller), CSGI_OK);
+    assert_int_equal(tasks->group_wait(group), CSGI_OK);
+    assert_int_equal(seen[0], CSGI_OK);
+    assert_int_equal(ended, 2);
+    assert_int_equal(tasks->join(late, &result), CSGI_OK);
+    assert_int_equal(tasks->join(signaller, &result), CSGI_OK);
+    assert_int_equal(tasks->sync->event_free(signal_to_all), CSGI_OK);
+    return reply(send, 200, "ok");
+}
+
+static void who_joins_a_group_as_its_last_task_ends_is_waited_for(void **state)
+{
+    (void)state;
+    run(join_as_the_last_ends);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests_of_groups[] = {
         cmocka_unit_test(a_group_ends_when_all_have_ended),
+        cmocka_unit_test(who_joins_a_group_as_its_last_task_ends_is_waited_for),
         cmocka_unit_test(the_first_failure_cancels_the_others),
         cmocka_unit_test(a_group_that_failed_takes_no_more),
         cmocka_unit_test(a_group_is_cancelled_at_will),
