@@ -54,12 +54,14 @@ static void fail(connection *self)
 {
     conversation *with = self->with;
     csgi_status status = with->reading ? with->reading->failure : CSGI_ENOMEM;
+    const char *reason = stream_broken_reason(self->stream);
 
     buffer_printf(with->why, "%.*s: ", STR_ARG(with->origin_name));
     if (with->reading)
         response_print_failure(with->reading, with->why);
     else
         buffer_printf(with->why, "no memory to read the answer");
+    if (reason) buffer_printf(with->why, " (TLS: %s)", reason);
     settle(self, status, false);
 }
 
