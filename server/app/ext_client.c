@@ -1,28 +1,109 @@
 /* SPDX-License-Identifier: MIT
  * The extension csgi.draft.client/1: requests to other servers by client/, to apps of this server
- * in process. */
+ * in process, and an app's clients. */
 #include "app/extensions.h"
 
 #include "app/instance.h"
 #include "base/str.h"
+#include "client/mock.h"
+#include "client/policy.h"
+
+/* Where requests of one app go. */
+typedef struct outlet {
+    carrier carrier;
+    const instance *app;
+    const settings *with; /* NULL: none */
+} outlet;
+
+static csgi_status on_carry(carrier *base, arena *into, const csgi_client_request *request,
+                            uint64_t deadline_ms, bool *may_repeat,
+                            const csgi_client_response **response, buffer *why)
+{
+    const outlet *self = CONTAINER_OF(base, outlet, carrier);
+    app_set *set = self->app->set;
+
+    if (self->with && self->with->options.transport)
+        return mock_fetch(self->with, set->loop, into, request, may_repeat, response, why);
+    if (str_starts_with(request->url, STR("app:")))
+        return in_process_fetch(set, into, request, response, why);
+    if (!set->client) {
+        buffer_printf(why, "fetch: this server has no HTTP client");
+        return CSGI_ENOSYS;
+    }
+    return client_fetch(set->client, into, request, deadline_ms, may_repeat, response, why);
+}
+
+/* A client may be freed while its request is under way; who uses a freed one hears of it. */
+static csgi_status find_settings(const instance *self, const csgi_client *wanted, settings **found,
+                                 buffer *why)
+{
+    if (!wanted) return CSGI_OK;
+    LIST_EACH (node, &self->clients) {
+        settings *each = CONTAINER_OF(node, settings, node);
+
+        if (each != wanted) continue;
+        *found = each;
+        return CSGI_OK;
+    }
+    buffer_printf(why, "fetch: the request's client is none of this app's, or was freed");
+    return CSGI_EINVAL;
+}
+
+static csgi_status check_arguments(arena *into, const csgi_client_request *request,
+                                   const csgi_client_response **response, buffer *why)
+{
+    if (!into || !request || !response ||
+        !CSGI_HAS(request, csgi_client_request, max_response_size)) {
+        buffer_printf(why, "fetch: the arena, the response or the request is missing, or the "
+                           "request's size is not set");
+        return CSGI_EINVAL;
+    }
+    if (!request->url.ptr &&
+        (request->url.len || !CSGI_HAS(request, csgi_client_request, client) || !request->client)) {
+        buffer_printf(why, "fetch: the request has no url");
+        return CSGI_EINVAL;
+    }
+    if (request->flags & ~SETTINGS_REQUEST_FLAGS) {
+        buffer_printf(why, "fetch: the request's flags 0x%x are not known to this server",
+                      request->flags & ~SETTINGS_REQUEST_FLAGS);
+        return CSGI_EINVAL;
+    }
+    return CSGI_OK;
+}
+
+/* Whoever carried it has just made it, in the caller's arena. */
+static void set_url(const csgi_client_response *made, csgi_str asked)
+{
+    ((csgi_client_response *)(uintptr_t)made)->url = asked;
+}
 
 static csgi_status fetch_any(const instance *self, arena *into, const csgi_client_request *request,
                              const csgi_client_response **response, buffer *why)
 {
-    if (!into || !request || !response || !CSGI_HAS(request, csgi_client_request, url) ||
-        !request->url.ptr) {
-        buffer_printf(why, "fetch: the arena, the response, the request or its url is missing, or "
-                           "the request's size is not set");
-        return CSGI_EINVAL;
+    loop *runner = self->set->loop;
+    csgi_client_request whole = { .size = 0 };
+    outlet to = { .carrier = { .carry = on_carry }, .app = self };
+    policy_request asked = { .loop = runner, .request = &whole };
+    settings *with = NULL;
+    bool may_repeat;
+    csgi_status status = check_arguments(into, request, response, why);
+
+    if (status) return status;
+    memcpy(&whole, request, request->size < sizeof whole ? request->size : sizeof whole);
+    whole.size = sizeof whole;
+    status = find_settings(self, whole.client, &with, why);
+    if (status) return status;
+    to.with = asked.with = with;
+    asked.deadline_ms = call_due_ms(runner);
+    if (!policy_is_needed(&asked)) {
+        status = on_carry(&to.carrier, into, &whole, asked.deadline_ms, &may_repeat, response, why);
+        if (status == CSGI_OK) set_url(*response, request->url);
+        return status;
     }
-    if (str_starts_with(request->url, STR("app:")))
-        return in_process_fetch(self->set, into, request, response, why);
-    if (!self->set->client) {
-        buffer_printf(why, "fetch: this server has no HTTP client");
-        return CSGI_ENOSYS;
-    }
-    return client_fetch(self->set->client, into, request, call_due_ms(self->set->loop), response,
-                        why);
+    if (with) settings_hold(with);
+    status = policy_fetch(&asked, &to.carrier, into, response, why);
+    if (with) settings_release(with);
+    return status;
 }
 
 static csgi_status on_fetch(const csgi_host *host, csgi_arena *into,
@@ -41,7 +122,46 @@ static csgi_status on_fetch(const csgi_host *host, csgi_arena *into,
     return status;
 }
 
+static csgi_status on_client_new(const csgi_host *host, const csgi_client_options *options,
+                                 csgi_client **out)
+{
+    instance *self = host->server;
+    buffer why = { 0 };
+    settings *made = NULL;
+    csgi_status status = CSGI_EINVAL;
+
+    if (options && out)
+        status = settings_new(options, &made, &why);
+    else
+        buffer_printf(&why, "client_new: the options, or where the client goes, are missing");
+    if (status == CSGI_OK) {
+        list_append(&self->clients, &made->node);
+        *out = made;
+    } else {
+        host->fail(host, status, buffer_str(&why));
+    }
+    buffer_fini(&why);
+    return status;
+}
+
+static void on_client_free(csgi_client *self)
+{
+    if (!self) return;
+    list_remove(&self->node);
+    settings_release(self);
+}
+
+void ext_client_free_all(instance *owner)
+{
+    list_node *first;
+
+    while ((first = list_pop(&owner->clients)))
+        settings_release(CONTAINER_OF(first, settings, node));
+}
+
 const csgi_client_extension ext_client = {
     .size = sizeof(csgi_client_extension),
     .fetch = on_fetch,
+    .client_new = on_client_new,
+    .client_free = on_client_free,
 };

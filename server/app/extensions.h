@@ -16,6 +16,9 @@ extern const csgi_client_extension ext_client;
 extern const csgi_notice_extension ext_notice;
 extern const csgi_wait_extension ext_wait;
 
+/* Frees the clients that an app has left. [loop] */
+void ext_client_free_all(instance *owner);
+
 /* An in-process call may lead to further ones, this deep. */
 #define APP_CALL_MAX_DEPTH 16u
 

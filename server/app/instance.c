@@ -6,6 +6,7 @@
 
 #include "app/event.h"
 #include "app/ext_task.h"
+#include "app/extensions.h"
 #include "app/http_call.h"
 #include "base/str.h"
 
@@ -87,6 +88,7 @@ static csgi_status create(instance *self, buffer *problem)
 /* Ends what prepare made, whether or not it got to the end. */
 static void release(instance *self)
 {
+    ext_client_free_all(self);
     post_queue_release(self->posts);
     buffer_fini(&self->error);
     arena_reset(&self->memory);
@@ -156,6 +158,7 @@ csgi_status instance_new(app_set *set, plugin *loaded, csgi_str name, csgi_str c
     arena_init(&self->memory, NULL, 0);
     timer_init(&self->unused, on_unused);
     lifespan_group_init(&self->ending, set->loop);
+    list_init(&self->clients);
     status = prepare(self, name, config_json);
     if (status == CSGI_OK) status = create(self, problem);
     if (status != CSGI_OK) {

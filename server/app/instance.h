@@ -27,6 +27,7 @@ struct instance {
     const router *routes; /* its default routes alone, for "app:NAME/path"; NULL at first */
     buffer error;         /* what host->fail said outside of tasks */
     post_queue *posts;
+    list_node clients; /* settings that it has made, and not freed */
     lifespan lifespan;
 };
 

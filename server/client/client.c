@@ -76,17 +76,23 @@ static csgi_status check(const client *self, const csgi_client_request *request,
 }
 
 csgi_status client_fetch(client *self, arena *into, const csgi_client_request *request,
-                         uint64_t deadline_ms, const csgi_client_response **answer, buffer *why)
+                         uint64_t deadline_ms, bool *may_repeat,
+                         const csgi_client_response **answer, buffer *why)
 {
     loop *runner = self->pool.loop;
     task *caller = task_current(runner);
     request_facts facts;
     url to;
     pending within;
+    transfer talk;
+    transfer_request asked = {
+        .pool = &self->pool, .dialer = &self->dialer, .request = request, .facts = &facts, .to = &to
+    };
     csgi_client_response *whole;
     csgi_status status;
 
     CHECK(caller);
+    *may_repeat = false;
     status = check(self, request, &facts, &to, why);
     if (status) return status;
     pending_init(&within, runner, to.origin, why, facts.total_timeout_ms, deadline_ms);
@@ -96,13 +102,10 @@ csgi_status client_fetch(client *self, arena *into, const csgi_client_request *r
         pending_explain_total(&within);
     else if (status)
         pending_explain(&within, status, "given up: the task is cancelled");
-    else
-        status = transfer_fetch(&(transfer_request){ .pool = &self->pool,
-                                                     .dialer = &self->dialer,
-                                                     .request = request,
-                                                     .facts = &facts,
-                                                     .to = &to },
-                                into, &within, &whole);
+    else {
+        status = transfer_fetch(&talk, &asked, into, &within, &whole);
+        *may_repeat = talk.may_repeat;
+    }
     if (status == CSGI_OK) *answer = whole;
     self->requests--;
     free_if_unused(self);

@@ -33,9 +33,12 @@ client_counts client_get_counts(const client *self);
 /* As csgi_client_extension.fetch for http and http+unix URLs; on failure *why is a sentence that
  * names the URL's origin, or what is wrong with the request. deadline_ms: the caller's, on
  * loop_now_ms; it beats the request's own limits; UINT64_MAX: none. CSGI_ESTATE: after
- * client_close. A request that is not idempotent (RFC 9110 section 9.2.2: POST, PATCH) is not sent
- * twice, unless its first connection took none of it. [suspends] */
+ * client_close. *may_repeat, if it failed: whether asking again cannot do anything twice. The
+ * settings of the request's client are not looked at: policy.h does. A request that is not
+ * idempotent (RFC 9110 section 9.2.2: POST, PATCH) is not sent twice, unless its first connection
+ * took none of it. [suspends] */
 csgi_status client_fetch(client *self, arena *arena, const csgi_client_request *request,
-                         uint64_t deadline_ms, const csgi_client_response **response, buffer *why);
+                         uint64_t deadline_ms, bool *may_repeat,
+                         const csgi_client_response **response, buffer *why);
 
 #endif

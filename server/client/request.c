@@ -50,11 +50,17 @@ static csgi_status check_field(const csgi_field *field, request_facts *facts, bu
     return CSGI_OK;
 }
 
-static csgi_status check_method(const csgi_client_request *self, request_facts *facts, buffer *why)
+bool request_is_idempotent(csgi_str method)
 {
     static const csgi_str idempotent[] = { CSGI_STR("GET"),     CSGI_STR("HEAD"),
                                            CSGI_STR("PUT"),     CSGI_STR("DELETE"),
                                            CSGI_STR("OPTIONS"), CSGI_STR("TRACE") };
+
+    return !method.len || is_one_of(method, idempotent, COUNT_OF(idempotent));
+}
+
+static csgi_status check_method(const csgi_client_request *self, request_facts *facts, buffer *why)
+{
     static const csgi_str with_body[] = { CSGI_STR("POST"), CSGI_STR("PUT"), CSGI_STR("PATCH") };
 
     facts->method = self->method.len ? self->method : STR("GET");
@@ -67,7 +73,7 @@ static csgi_status check_method(const csgi_client_request *self, request_facts *
         return CSGI_EINVAL;
     }
     facts->is_head = str_eq(facts->method, STR("HEAD"));
-    facts->is_idempotent = is_one_of(facts->method, idempotent, COUNT_OF(idempotent));
+    facts->is_idempotent = request_is_idempotent(facts->method);
     facts->has_length =
         self->body.len > 0 || is_one_of(facts->method, with_body, COUNT_OF(with_body));
     return CSGI_OK;

@@ -28,6 +28,8 @@ typedef struct request_facts {
     uint64_t body_length; /* of a body that follows; UINT64_MAX: not known before its end */
 } request_facts;
 
+/* May a request of that method (empty: GET) be sent twice (RFC 9110 section 9.2.2)? */
+bool request_is_idempotent(csgi_str method);
 /* CSGI_EINVAL: *why gets what is wrong. */
 csgi_status request_check(const csgi_client_request *self, request_facts *out, buffer *why);
 /* Writes the head into the memory; its length, or 0 when it does not fit. */

@@ -416,14 +416,13 @@ void transfer_close(transfer *self)
     self->origin = NULL;
 }
 
-csgi_status transfer_fetch(const transfer_request *asked, arena *memory, pending *within,
-                           csgi_client_response **answer)
+csgi_status transfer_fetch(transfer *self, const transfer_request *asked, arena *memory,
+                           pending *within, csgi_client_response **answer)
 {
-    transfer self;
-    csgi_status status = transfer_open(&self, asked, memory, within);
+    csgi_status status = transfer_open(self, asked, memory, within);
 
     if (status) return status;
-    status = transfer_finish(&self, answer);
-    transfer_close(&self);
+    status = transfer_finish(self, answer);
+    transfer_close(self);
     return status;
 }

@@ -80,7 +80,7 @@ csgi_status transfer_drain(transfer *self);
 void transfer_close(transfer *self);
 
 /* transfer_open, transfer_finish and transfer_close. [suspends] */
-csgi_status transfer_fetch(const transfer_request *asked, arena *memory, pending *within,
-                           csgi_client_response **response);
+csgi_status transfer_fetch(transfer *self, const transfer_request *asked, arena *memory,
+                           pending *within, csgi_client_response **response);
 
 #endif

@@ -33,6 +33,7 @@ typedef struct asked {
     uint64_t deadline_ms; /* on loop_now_ms */
     arena arena;
     csgi_status status;
+    bool may_repeat;
     const csgi_client_response *response;
     buffer why;
     bool stops_loop;
@@ -65,7 +66,7 @@ static inline csgi_status ask_in_task(void *arg)
     asked *self = arg;
 
     self->status = client_fetch(self->bench->client, &self->arena, &self->request,
-                                self->deadline_ms, &self->response, &self->why);
+                                self->deadline_ms, &self->may_repeat, &self->response, &self->why);
     return CSGI_OK;
 }
 

@@ -256,7 +256,7 @@ static inline void fake_group_cancel(csgi_group *group)
 
 static inline const void *fake_extension(const csgi_host *host, const char *id)
 {
-    static const csgi_client_extension client = { sizeof(client), 0, fake_fetch };
+    static const csgi_client_extension client = { .size = sizeof(client), .fetch = fake_fetch };
     static const csgi_task_extension tasks = { .size = sizeof(tasks),
                                                .sleep_ms = fake_sleep_ms,
                                                .start_job = fake_start_job,

@@ -8,13 +8,28 @@
 
 #define CSGI_CLIENT_EXTENSION "csgi.draft.client/1"
 
+/* Opaque: settings for requests, and what they keep; made by client_new. */
+typedef struct csgi_client csgi_client;
+
+/* Flags of a request; those of its client count as well. */
+enum {
+    /* What cannot have been done twice is tried again, up to max_retries times: when no connection
+     * came about, and, of the methods that are idempotent (RFC 9110 section 9.2.2), when it died
+     * without an answer or the answer was 429, 502, 503 or 504. Before each comes a pause, longer
+     * each time and random in part, or what Retry-After says. When the pause does not fit into what
+     * is left of the time, the answer, or failure, that is there is returned at once. A timeout
+     * after the request was sent is final. */
+    CSGI_CLIENT_RETRY = 2
+};
+
 /* What to ask. Its memory is borrowed for the call. Zero the struct and set size = sizeof; what is
- * 0 or empty has a default. */
+ * 0 or empty is as its client says, and else has a default. */
 typedef struct csgi_client_request {
-    uint32_t size, reserved;
-    csgi_str method; /* empty: GET */
+    uint32_t size, flags; /* CSGI_CLIENT_* */
+    csgi_str method;      /* empty: GET */
     /* "http://host:port/path?query" (the path percent-encoded), "http+unix://%2Frun%2Fx.sock/path"
-     * for a Unix socket, or "app:NAME/path" for an app of this server, called in process. */
+     * for a Unix socket, or "app:NAME/path" for an app of this server, called in process. What does
+     * not begin with a scheme is added to the client's base_url. */
     csgi_str url;
     /* Host, Content-Length, Transfer-Encoding and Connection are the client's own, and refused. */
     csgi_fields headers;
@@ -23,13 +38,39 @@ typedef struct csgi_client_request {
     uint64_t read_timeout_ms;    /* between two pieces of the response: 5 s */
     uint64_t total_timeout_ms;   /* from call to return: 30 s */
     uint64_t max_response_size;  /* of the body, in bytes: 16 MiB; CSGI_ELIMIT beyond */
+    csgi_client *client;         /* one of this app's; NULL: none, all is as said here */
+    csgi_str user, password;     /* Basic authentication (RFC 7617); no ":" in the user */
+    csgi_str bearer; /* or a bearer token (RFC 6750). An Authorization header beats both */
+    uint32_t max_retries, reserved; /* after the first try: 2 */
 } csgi_client_request;
 
 typedef struct csgi_client_response {
     uint32_t size, status;
     csgi_fields headers; /* names in lower case; order and duplicates kept */
     csgi_str body;       /* whole, de-chunked, NUL-terminated */
+    csgi_str url;        /* that answered in the end; the request's own text, if it was that one */
+    uint32_t retries, reserved; /* how many it took to get there */
 } csgi_client_response;
+
+/* Settings for many requests, as httpx.Client has them. Zero the struct and set size = sizeof. All
+ * is copied. */
+typedef struct csgi_client_options {
+    uint32_t size, flags; /* CSGI_CLIENT_*, for each request */
+    /* "http://host:port/v1": what goes before URLs without a scheme: "/items?x=1" and "items?x=1"
+     * are then both http://host:port/v1/items?x=1. May be "app:NAME". */
+    csgi_str base_url;
+    csgi_fields headers; /* of each request; its own field of that name, in any case, wins */
+    csgi_str user, password, bearer;
+    uint64_t connect_timeout_ms, read_timeout_ms, total_timeout_ms, max_response_size;
+    uint32_t max_retries, reserved;
+    /* For tests: called in the place of any other server, in the task that asks, with each request
+     * as it would go out (retries are done above it). It sets *response,
+     * which needs status, headers and body alone and is copied, or fails as fetch would. [suspends]
+     */
+    csgi_status (*transport)(void *arg, csgi_arena *arena, const csgi_client_request *request,
+                             const csgi_client_response **response);
+    void *transport_arg;
+} csgi_client_options;
 
 typedef struct csgi_client_extension {
     uint32_t size, reserved;
@@ -46,6 +87,14 @@ typedef struct csgi_client_extension {
      * says which and why. */
     csgi_status (*fetch)(const csgi_host *host, csgi_arena *arena,
                          const csgi_client_request *request, const csgi_client_response **response);
+
+    /* Makes a client, for this app alone; its connections are shared with all others that need no
+     * other kind. Checks all options: CSGI_EINVAL, and last_error names the wrong one. CSGI_ENOMEM.
+     * It ends with client_free, at the latest with the app. In create too. [loop] */
+    csgi_status (*client_new)(const csgi_host *host, const csgi_client_options *options,
+                              csgi_client **out);
+    /* Its requests under way go on. Harmless with NULL. [loop] */
+    void (*client_free)(csgi_client *self);
 } csgi_client_extension;
 
 #endif
