@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Work that goes on without a call: after the reply, or again and again. */
 #include <csgi/ext/draft/task.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,18 @@ static csgi_status run_once(csgi_web_background *self, const csgi_scope *scope)
     return code;
 }
 
+/* The line is made without memory. */
+static csgi_status miss_round(const csgi_web_background *self)
+{
+    const csgi_host *host = self->instance->host;
+    char line[200];
+
+    snprintf(line, sizeof(line), "%.128s had no memory, and is tried again in its time",
+             self->name);
+    host->log(host, CSGI_LOG_ERROR, (csgi_str){ line, strlen(line) });
+    return CSGI_OK;
+}
+
 /* A round that fails is logged, and the next one comes all the same. */
 static csgi_status run_round(csgi_web_background *self, csgi_scope *scope)
 {
@@ -49,7 +62,7 @@ static csgi_status run_round(csgi_web_background *self, csgi_scope *scope)
     csgi_str why;
     csgi_web_text line;
 
-    if (code != CSGI_OK) return code;
+    if (code != CSGI_OK) return miss_round(self);
     scope->arena = round;
     code = run_once(self, scope);
     if (code != CSGI_OK && code != CSGI_ECANCELED) {

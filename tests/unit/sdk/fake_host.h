@@ -73,6 +73,38 @@ static inline void *fake_alloc(csgi_arena *arena, size_t size, size_t align)
     return block->bytes;
 }
 
+/* So many child arenas are refused. */
+static int fake_arenas_fail;
+
+static inline csgi_status fake_arena_open(const csgi_scope *scope, csgi_arena **child)
+{
+    (void)scope;
+    if (fake_arenas_fail > 0) return fake_arenas_fail--, CSGI_ENOMEM;
+    *child = calloc(1, sizeof(**child));
+    return *child ? CSGI_OK : CSGI_ENOMEM;
+}
+
+static inline void fake_arena_close(csgi_arena *child)
+{
+    fake_block *next;
+
+    for (fake_block *at = child->blocks; at; at = next) {
+        next = at->next;
+        free(at);
+    }
+    free(child);
+}
+
+/* The one copy. */
+static inline csgi_status fake_derive(const csgi_scope *scope, csgi_scope **derived)
+{
+    static csgi_scope copy;
+
+    copy = *scope;
+    *derived = &copy;
+    return CSGI_OK;
+}
+
 static inline void fake_log(const csgi_host *host, uint32_t level, csgi_str text)
 {
     size_t used = strlen(fake_log_text);
@@ -289,6 +321,9 @@ static const csgi_host fake_host = {
     .fail = fake_fail,
     .last_error = fake_last_error,
     .alloc = fake_alloc,
+    .arena_open = fake_arena_open,
+    .arena_close = fake_arena_close,
+    .derive = fake_derive,
 };
 
 /* Exactly one of them says the type. */

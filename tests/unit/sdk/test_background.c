@@ -15,6 +15,16 @@ static csgi_status work(csgi_call *call, void *arg)
     return csgi_reply_text(call, 200, "to nobody");
 }
 
+static int rounds;
+
+static csgi_status do_round(csgi_call *call, void *arg)
+{
+    (void)arg;
+    rounds++;
+    fake_sleep_fails_with = CSGI_ECANCELED; /* it is the last */
+    return csgi_fail(call, 500, "round %d", rounds);
+}
+
 CSGI_GET(begin, "/begin", CSGI_QUERY_STR("how", .default_value = ""),
          CSGI_QUERY_INT("number", .default_value = "7"));
 
@@ -23,6 +33,10 @@ static csgi_status begin(csgi_call *call)
     const char *how = csgi_query_str(call, "how");
     int number = (int)csgi_query_int(call, "number");
 
+    if (!strcmp(how, "every")) {
+        csgi_every(call, 10, do_round);
+        return csgi_reply_text(call, 202, "again and again");
+    }
     csgi_background(call, work, &number, sizeof(number));
     number = 0; /* it was copied */
     assert_int_equal(fake_job.started, 0);
@@ -124,12 +138,29 @@ static void every_allocation_that_fails_is_an_error_and_no_crash(void **state)
     fake_destroy(instance);
 }
 
+static void a_round_without_memory_is_followed_by_the_next(void **state)
+{
+    (void)state;
+    rounds = 0;
+    fake_arenas_fail = 1;
+    fake_sleep_fails_with = CSGI_OK;
+    fake_log_text[0] = '\0';
+    assert_int_equal(ask("how=every", 1), CSGI_ECANCELED);
+    fake_sleep_fails_with = CSGI_OK;
+    assert_int_equal(rounds, 1);
+    assert_int_equal(fake_job.flags, CSGI_JOB_PERIODIC);
+    assert_non_null(
+        strstr(fake_log_text, "do_round had no memory, and is tried again in its time"));
+    assert_non_null(strstr(fake_log_text, "do_round failed, and is tried again in its time"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_runs_after_the_reply_with_a_copy_of_its_argument),
         cmocka_unit_test(a_call_that_failed_starts_none),
         cmocka_unit_test(its_failure_has_words),
+        cmocka_unit_test(a_round_without_memory_is_followed_by_the_next),
         cmocka_unit_test(what_cannot_be_started_is_logged_and_the_reply_stays),
         cmocka_unit_test(every_allocation_that_fails_is_an_error_and_no_crash),
     };
