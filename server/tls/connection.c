@@ -191,13 +191,13 @@ static void end_round(tls *self, int result)
 /* Gives the owner what there is, as long as it wants it. */
 static void deliver(tls *self)
 {
-    static _Thread_local char plain[TLS_PLAIN_MAX];
+    char *plain = self->config->plain;
 
     while (self->reading && !self->closed && !self->failed) {
         int len;
 
         ERR_clear_error();
-        len = SSL_read(self->ssl, plain, sizeof plain);
+        len = SSL_read(self->ssl, plain, TLS_PLAIN_MAX);
         if (len <= 0) {
             end_round(self, len);
             return;
@@ -332,8 +332,8 @@ static csgi_status write_record(tls *self, const char *bytes, size_t len)
 /* Small pieces share a record; the end of the last one needs no copy if nothing stands before. */
 static csgi_status write_pieces(stream_filter *filter, const csgi_str *pieces, size_t count)
 {
-    static _Thread_local char record[TLS_PLAIN_MAX];
     tls *self = of(filter);
+    char *record = self->config->record;
     csgi_status status = CSGI_OK;
     size_t filled = 0;
 

@@ -28,6 +28,8 @@ struct tls_config {
     tls_sessions sessions;
     bool verifies, has_ca_file, has_certificate;
     bool has_passphrase; /* the key file: it cannot be read */
+    /* What was just read, and what is gathered to be written, of one connection at a time. */
+    char plain[TLS_PLAIN_MAX], record[TLS_PLAIN_MAX];
 };
 
 /* What only the handshake needs. */
