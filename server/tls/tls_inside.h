@@ -50,6 +50,7 @@ typedef struct tls {
     const char *in;           /* encrypted bytes that OpenSSL has yet to take */
     size_t in_len;
     buffer held;               /* those of them that outlive the read's callback */
+    buffer postponed;          /* plain bytes to be written when OpenSSL has read more */
     csgi_status wire_status;   /* of the last write */
     const char *broken_reason; /* NULL: not broken, or not by what was said on it */
     bool reading;              /* the owner wants to be told */
