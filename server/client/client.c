@@ -52,7 +52,8 @@ void client_close(client *self)
 
 client_counts client_get_counts(const client *self)
 {
-    return (client_counts){ self->pool.connections, self->pool.idle, self->requests };
+    return (client_counts){ self->pool.connections, self->pool.idle, self->requests,
+                            self->pool.waiting };
 }
 
 static csgi_status check(const client *self, const csgi_client_request *request,

@@ -15,12 +15,15 @@ typedef struct client client;
 typedef struct client_options {
     size_t max_idle_per_origin; /* 0: 1024; the one unused for longest is closed */
     uint64_t idle_ms;           /* an idle connection is closed after it; 0: 30 s */
+    /* Connections at the same moment, to one server and to all; 0: 1024 and 4096. Who needs one
+     * more waits; so many may wait for one server, 0: 8192. */
+    size_t max_connections_per_origin, max_connections, max_waiting_per_origin;
 } client_options;
 
-/* How many there are now, for tests and the metrics: connections (idle ones included), and fetches
- * that have not returned. */
+/* How many there are now, for tests and the metrics: connections (idle ones included), fetches
+ * that have not returned, and those of them that wait for a connection. */
 typedef struct client_counts {
-    size_t connections, idle, requests;
+    size_t connections, idle, requests, waiting;
 } client_counts;
 
 /* options NULL: all defaults. NULL: no memory. */

@@ -13,6 +13,7 @@ static void begin_close(connection *self)
 {
     self->with = NULL;
     stream_close(self->stream);
+    origin_free_place(self->origin);
 }
 
 /* ---- the end of a conversation ---- */
@@ -183,6 +184,7 @@ connection *connection_new(origin *to, stream *connected)
 
     if (!self) {
         stream_close(connected);
+        origin_free_place(to);
         return NULL;
     }
     self->stream = connected;

@@ -42,7 +42,8 @@ struct connection {
     bool is_idle, is_stopped;
 };
 
-/* Takes the stream over. NULL: no memory; the stream is closed. */
+/* Takes the stream over, and the place that was claimed at the origin, which is free again when the
+ * connection closes. NULL: no memory; both are gone. */
 connection *connection_new(origin *origin, stream *connected);
 /* Begins a conversation: what comes from now on is its answer. */
 void connection_begin(connection *self, conversation *with);

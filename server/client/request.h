@@ -13,13 +13,15 @@
 #define REQUEST_CONNECT_TIMEOUT_MS 5000u
 #define REQUEST_READ_TIMEOUT_MS    5000u
 #define REQUEST_WRITE_TIMEOUT_MS   5000u
+#define REQUEST_POOL_TIMEOUT_MS    5000u
 #define REQUEST_TOTAL_TIMEOUT_MS   30000u
 #define REQUEST_MAX_RESPONSE_SIZE  ((uint64_t)16 << 20)
 
 /* What the checks find out, so that it is looked at once. */
 typedef struct request_facts {
     csgi_str method;
-    uint64_t connect_timeout_ms, read_timeout_ms, write_timeout_ms, total_timeout_ms;
+    uint64_t connect_timeout_ms, read_timeout_ms, write_timeout_ms, pool_timeout_ms;
+    uint64_t total_timeout_ms;
     uint64_t max_response_size;  /* of the body, in bytes */
     bool is_head, is_idempotent; /* RFC 9110 section 9.2.2: may be sent again unasked */
     bool has_user_agent, has_accept, has_length;

@@ -174,20 +174,66 @@ static csgi_status send_request(transfer *self, connection *on)
                            "the connection was closed without an answer");
 }
 
-/* A fresh connection. [suspends] */
-static csgi_status open_connection(transfer *self, connection **out)
+/* One that waits for a connection, on its task's stack. */
+typedef struct waiting {
+    pool_waiter waiter;
+    pending *within;
+} waiting;
+
+static void on_granted(pool_waiter *waiter)
+{
+    pending_settle(CONTAINER_OF(waiter, waiting, waiter)->within, CSGI_OK);
+}
+
+static csgi_status wait_in_queue(transfer *self, bool wants_fresh, connection **out)
+{
+    pending *within = self->within;
+    uint64_t timeout_ms = self->asked.facts->pool_timeout_ms;
+    waiting queued = { .waiter = { .wants_fresh = wants_fresh, .on_granted = on_granted },
+                       .within = within };
+    csgi_status status = origin_wait(self->origin, &queued.waiter);
+
+    if (status)
+        return pending_explain(within, status, "%zu requests wait for a connection already",
+                               self->origin->waiting);
+    pending_begin(within, pending_due_ms(loop_now_ms(within->loop), timeout_ms));
+    status = pending_end(within);
+    if (queued.waiter.is_granted) {
+        *out = queued.waiter.connection;
+        return CSGI_OK;
+    }
+    origin_leave(&queued.waiter);
+    if (status != CSGI_ETIMEDOUT) return status;
+    if (pending_is_over(within)) return pending_explain_total(within);
+    return pending_explain(within, status, "no free connection within %" PRIu64 " ms (%zu in use)",
+                           timeout_ms, self->origin->places);
+}
+
+static csgi_status make_connection(transfer *self, connection **out)
 {
     const transfer_request *asked = &self->asked;
     stream *connected;
     csgi_status status = dial(asked->dialer, asked->to, asked->facts->connect_timeout_ms,
                               self->talk.memory, self->within, &connected);
 
-    self->is_pooled = false;
     self->may_repeat = status == CSGI_EUNREACH || status == CSGI_ETIMEDOUT;
-    if (status) return status;
+    if (status) {
+        origin_free_place(self->origin);
+        return status;
+    }
     *out = connection_new(self->origin, connected);
     return *out ? CSGI_OK
                 : pending_explain(self->within, CSGI_ENOMEM, "no memory for a connection");
+}
+
+/* From the pool, or a fresh one. [suspends] */
+static csgi_status find_connection(transfer *self, bool wants_fresh, connection **out)
+{
+    csgi_status status = origin_claim(self->origin, wants_fresh, out);
+
+    if (status == CSGI_EBUSY) status = wait_in_queue(self, wants_fresh, out);
+    self->is_pooled = status == CSGI_OK && *out;
+    return status || *out ? status : make_connection(self, out);
 }
 
 /* The pooled connection was dead: the other server had let it go, which is no failure yet.
@@ -199,7 +245,7 @@ static csgi_status replace(transfer *self)
 
     pending_forgive(self->within);
     conversation_end(&self->talk, self->origin);
-    status = open_connection(self, &on);
+    status = find_connection(self, true, &on);
     if (status == CSGI_OK) status = send_request(self, on);
     if (status) self->talk.status = status;
     return status;
@@ -228,7 +274,7 @@ csgi_status transfer_open(transfer *self, const transfer_request *asked, arena *
                           pending *within)
 {
     connection *on;
-    csgi_status status = CSGI_OK;
+    csgi_status status;
 
     *self = (transfer){ .talk = { .on_progress = on_progress,
                                   .wanted = { .is_head = asked->facts->is_head,
@@ -241,9 +287,7 @@ csgi_status transfer_open(transfer *self, const transfer_request *asked, arena *
                         .within = within };
     self->origin = origin_get(asked->pool, asked->to->origin);
     if (!self->origin) return pending_explain(within, CSGI_ENOMEM, "no memory");
-    on = origin_take(self->origin);
-    self->is_pooled = on != NULL;
-    if (!on) status = open_connection(self, &on);
+    status = find_connection(self, false, &on);
     if (status == CSGI_OK) status = send_request(self, on);
     if (status == CSGI_EPROTO && self->is_pooled) status = replace(self);
     if (status == CSGI_EPROTO) self->may_repeat = true;

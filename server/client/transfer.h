@@ -55,8 +55,8 @@ typedef struct transfer {
 /* Connects, or takes a pooled connection, and sends the head, and the body unless it follows.
  * A failure is explained in within, as are those of the calls below; then it is closed already.
  * CSGI_EUNREACH, CSGI_ETIMEDOUT, CSGI_ECANCELED, CSGI_EPROTO, CSGI_EINVAL (the head is too large),
- * CSGI_ENOMEM. A pooled connection that proves dead is replaced once, here and below, where nothing
- * can have been done twice. [suspends] */
+ * CSGI_ELIMIT (too many wait for a connection), CSGI_ENOMEM. A pooled connection that proves dead
+ * is replaced once, here and below, where nothing can have been done twice. [suspends] */
 csgi_status transfer_open(transfer *self, const transfer_request *asked, arena *memory,
                           pending *within);
 /* Sends a piece of a body that follows, and waits while the server is behind. CSGI_EINVAL: more or,
