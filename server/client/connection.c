@@ -194,6 +194,7 @@ connection *connection_new(origin *to, stream *connected)
     origin_hold(to);
     to->pool->connections++;
     stream_set_owner(connected, &events, self);
+    stream_hear_out(connected);
     if (stream_read_start(connected) == CSGI_OK) return self;
     begin_close(self);
     return NULL;

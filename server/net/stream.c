@@ -92,6 +92,20 @@ void stream_break_soon(stream *self)
     timer_start(self->loop, &self->broken_soon, 0);
 }
 
+/* Writing has failed. Who is heard out ends by itself: the kernel has learnt that it closed. */
+static void break_after_reading(stream *self)
+{
+    if (self->hears_out)
+        self->broken = true;
+    else
+        stream_break_soon(self);
+}
+
+void stream_hear_out(stream *self)
+{
+    self->hears_out = true;
+}
+
 /* ---- making ---- */
 
 void stream_ignore_sigpipe(void)
@@ -202,7 +216,7 @@ csgi_status stream_socket_read_start(stream *self)
     int failed;
 
     CHECK(self->events);
-    if (self->closing || self->broken) return CSGI_EFAIL;
+    if (self->closing || (self->broken && !self->hears_out)) return CSGI_EFAIL;
     failed = uv_read_start(&self->uv.stream, on_alloc, on_read);
     return failed && failed != UV_EALREADY ? CSGI_EFAIL : CSGI_OK;
 }
@@ -211,7 +225,7 @@ csgi_status stream_read_start(stream *self)
 {
     if (!self->filter) return stream_socket_read_start(self);
     CHECK(self->filter->events);
-    if (self->closing || self->broken) return CSGI_EFAIL;
+    if (self->closing || (self->broken && !self->hears_out)) return CSGI_EFAIL;
     return self->filter->functions->read_start(self->filter);
 }
 
@@ -258,7 +272,10 @@ static void on_written(uv_write_t *request, int failed)
     if (self->closing) return;
     self->outgoing->flying.len = 0;
     if (failed) {
-        tell_broken(self);
+        if (self->hears_out)
+            self->broken = true;
+        else
+            tell_broken(self);
         return;
     }
     if (self->outgoing->waiting.len) {
@@ -282,7 +299,7 @@ static void fly(stream *self)
     out->request.data = self;
     piece = (uv_buf_t){ .base = out->flying.bytes, .len = out->flying.len };
     if (uv_write(&out->request, &self->uv.stream, &piece, 1, on_written))
-        stream_break_soon(self);
+        break_after_reading(self);
     else
         self->flying = true;
 }
@@ -323,7 +340,7 @@ static csgi_status write_now(stream *self, const csgi_str *pieces, size_t count,
         sent = len <= SHORT_RUN ? send_run(self, pieces + first, n, len)
                                 : send_pieces(self, pieces + first, n);
         if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) {
-            stream_break_soon(self);
+            break_after_reading(self);
             return CSGI_EDISCONNECTED;
         }
         if (sent > 0) *taken += (size_t)sent;

@@ -67,6 +67,9 @@ csgi_status stream_write(stream *self, const csgi_str *pieces, size_t count);
  * memory is read from the disk meanwhile. CSGI_ENOTSUP: not this file; read it. CSGI_EDISCONNECTED:
  * broken or closing. */
 csgi_status stream_send_file(stream *self, int fd, uint64_t offset, size_t len, size_t *sent);
+/* From now on, when writing fails, on_broken is told only after all that the peer had sent before
+ * it closed: it may have answered early. */
+void stream_hear_out(stream *self);
 /* Bytes that wait for the kernel. */
 size_t stream_queued(const stream *self);
 /* A number that changes whenever the peer takes some of what was written, and only then: asks the

@@ -35,7 +35,7 @@ struct stream {
     timer broken_soon;      /* tells of a failed write from the loop */
     uint64_t accepted;      /* bytes ever taken to be written */
     int fd;
-    bool is_tcp, flying, broken, broken_told, shut, closing;
+    bool is_tcp, flying, broken, broken_told, hears_out, shut, closing;
     stream_end *peer, *local; /* NULL: not known yet */
 };
 
