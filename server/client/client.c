@@ -34,12 +34,17 @@ client *client_new(loop *runner, const client_options *options)
 {
     client_options chosen = options ? *options : (client_options){ 0 };
     client *self = calloc(1, sizeof *self);
+    buffer why = { 0 };
 
     if (!self) return NULL;
+    if (dialer_init(&self->dialer, runner, NULL, &why)) {
+        buffer_fini(&why);
+        free(self);
+        return NULL;
+    }
     if (!chosen.idle_ms) chosen.idle_ms = IDLE_MS;
     if (!chosen.max_idle_per_origin) chosen.max_idle_per_origin = MAX_IDLE_PER_ORIGIN;
     pool_init(&self->pool, runner, &chosen, on_pool_unused);
-    dialer_init(&self->dialer, runner);
     return self;
 }
 
@@ -68,10 +73,7 @@ static csgi_status check(const client *self, const csgi_client_request *request,
     }
     status = request_check(request, facts, why);
     if (status) return status;
-    if (url_parse(request->url, to, &wrong) == CSGI_OK) {
-        if (!to->is_https) return CSGI_OK;
-        wrong = "https is not supported yet";
-    }
+    if (url_parse(request->url, to, &wrong) == CSGI_OK) return CSGI_OK;
     buffer_printf(why, "cannot fetch '%.*s': %s", STR_ARG(request->url), wrong);
     return CSGI_EINVAL;
 }

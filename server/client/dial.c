@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: MIT
- * Dialling: resolve, connect, told straight on. */
+ * Dialling: resolve, connect, open a tunnel, begin TLS, told straight on. */
 #include "client/dial.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "client/race.h"
+#include "client/tunnel.h"
 
 /* One call of dial, on its task's stack. */
 typedef struct dialing {
     dialer *dialer;
     const url *to;
+    const proxy *via;
+    const url *place;   /* where to connect to: the URL's host, or the proxy */
+    bool is_past_proxy; /* what fails now is beyond it */
     pending *within;
     arena *memory;
     uint64_t connect_timeout_ms;
@@ -24,9 +30,33 @@ typedef struct dialing {
     stream *connected; /* NULL when that failed */
 } dialing;
 
+/* As pending_explain; what the proxy did is told of it. */
+__attribute__((format(printf, 3, 4))) static csgi_status explain(dialing *self, csgi_status status,
+                                                                 const char *format, ...)
+{
+    buffer *why = self->within->why;
+    va_list args;
+
+    pending_explain(self->within, status, "%s", "");
+    if (self->via && !self->is_past_proxy)
+        buffer_printf(why, "the proxy %.*s: ", STR_ARG(self->via->name));
+    va_start(args, format);
+    buffer_vprintf(why, format, args);
+    va_end(args);
+    return status;
+}
+
 static csgi_status explain_no_memory(dialing *self)
 {
-    return pending_explain(self->within, CSGI_ENOMEM, "no memory for a connection");
+    return explain(self, CSGI_ENOMEM, "no memory for a connection");
+}
+
+/* CSGI_ETIMEDOUT: says what did not happen in time. */
+static csgi_status explain_late(dialing *self, const char *what)
+{
+    if (pending_is_over(self->within)) return pending_explain_total(self->within);
+    return explain(self, CSGI_ETIMEDOUT, "%s within %" PRIu64 " ms", what,
+                   self->connect_timeout_ms);
 }
 
 /* ---- addresses ---- */
@@ -40,7 +70,7 @@ static csgi_status take_addresses(dialing *self, const address *found, size_t co
     if (!self->addresses) return CSGI_ENOMEM;
     memcpy(self->addresses, found, count * sizeof *found);
     for (size_t i = 0; i < count; i++)
-        address_set_port(&self->addresses[i], self->to->port);
+        address_set_port(&self->addresses[i], self->place->port);
     self->address_count = count;
     self->is_resolved = true;
     return CSGI_OK;
@@ -61,7 +91,7 @@ static csgi_status ask_for_addresses(dialing *self)
     csgi_status status;
 
     self->wait.on_found = on_found;
-    status = names_ask(&self->dialer->names, self->to->host, &self->wait);
+    status = names_ask(&self->dialer->names, self->place->host, &self->wait);
     if (status == CSGI_EINVAL) self->reason = "it is malformed";
     if (status) return status == CSGI_EINVAL ? CSGI_EUNREACH : status;
     pending_begin(within, self->due_ms);
@@ -69,20 +99,20 @@ static csgi_status ask_for_addresses(dialing *self)
     if (!within->settled) names_give_up(&self->wait);
     if (status != CSGI_ETIMEDOUT) return status;
     if (pending_is_over(within)) return pending_explain_total(within);
-    return pending_explain(within, status, "the name '%s' did not resolve within %" PRIu64 " ms",
-                           self->to->host, self->connect_timeout_ms);
+    return explain(self, status, "the name '%s' did not resolve within %" PRIu64 " ms",
+                   self->place->host, self->connect_timeout_ms);
 }
 
 static csgi_status resolve(dialing *self)
 {
-    const name_entry *known = names_find(&self->dialer->names, self->to->host);
+    const name_entry *known = names_find(&self->dialer->names, self->place->host);
     csgi_status status = known ? take_addresses(self, known->found, known->count, known->reason)
                                : ask_for_addresses(self);
 
     if (status == CSGI_ENOMEM) return explain_no_memory(self);
     if (status == CSGI_EUNREACH)
-        return pending_explain(self->within, status, "the name '%s' did not resolve: %s",
-                               self->to->host, self->reason);
+        return explain(self, status, "the name '%s' did not resolve: %s", self->place->host,
+                       self->reason);
     return status;
 }
 
@@ -98,7 +128,7 @@ static csgi_status find_addresses(dialing *self)
 {
     self->addresses = arena_alloc(self->memory, ADDRESS_LOCALHOSTS * sizeof *self->addresses, 0);
     if (!self->addresses) return explain_no_memory(self);
-    self->address_count = given_addresses(self->to, self->addresses);
+    self->address_count = given_addresses(self->place, self->addresses);
     return self->address_count ? CSGI_OK : resolve(self);
 }
 
@@ -113,31 +143,31 @@ static void on_connected(race *ended, stream *connected)
     pending_settle(self->within, connected ? CSGI_OK : failure);
 }
 
-/* Says what each address did, or the only one, where the URL names it. */
+/* An address that the URL itself names is not told once more. */
+static bool is_told(const dialing *self)
+{
+    return self->address_count == 1 && !self->is_resolved;
+}
+
 static csgi_status explain_unreachable(dialing *self)
 {
-    buffer *why = self->within->why;
-
-    if (self->address_count == 1 && !self->is_resolved)
-        return pending_explain(self->within, CSGI_EUNREACH, "%s", self->race.attempts[0].reason);
-    if (self->is_resolved) names_forget(&self->dialer->names, self->to->host);
-    pending_explain(self->within, CSGI_EUNREACH, "%s", "");
-    race_print(&self->race, why);
+    if (self->is_resolved) names_forget(&self->dialer->names, self->place->host);
+    if (is_told(self)) return explain(self, CSGI_EUNREACH, "%s", self->race.attempts[0].reason);
+    explain(self, CSGI_EUNREACH, "%s", "");
+    race_print(&self->race, self->within->why);
     return CSGI_EUNREACH;
 }
 
-static csgi_status explain_late(dialing *self)
+static csgi_status explain_unanswered(dialing *self)
 {
-    pending *within = self->within;
+    buffer *why = self->within->why;
 
-    if (pending_is_over(within)) return pending_explain_total(within);
-    if (self->is_resolved) names_forget(&self->dialer->names, self->to->host);
-    pending_explain(within, CSGI_ETIMEDOUT, "no connection within %" PRIu64 " ms",
-                    self->connect_timeout_ms);
-    if (self->address_count == 1 && !self->is_resolved) return CSGI_ETIMEDOUT;
-    buffer_printf(within->why, " (");
-    race_print(&self->race, within->why);
-    buffer_printf(within->why, ")");
+    if (self->is_resolved) names_forget(&self->dialer->names, self->place->host);
+    explain_late(self, "no connection");
+    if (is_told(self) || pending_is_over(self->within)) return CSGI_ETIMEDOUT;
+    buffer_printf(why, " (");
+    race_print(&self->race, why);
+    buffer_printf(why, ")");
     return CSGI_ETIMEDOUT;
 }
 
@@ -151,22 +181,132 @@ static csgi_status connect_any(dialing *self)
     pending_begin(within, self->due_ms);
     status = pending_end(within);
     if (!within->settled) race_cancel(&self->race);
-    if (status && self->connected) stream_close(self->connected);
     if (status == CSGI_ENOMEM) return explain_no_memory(self);
     if (status == CSGI_EUNREACH) return explain_unreachable(self);
-    return status == CSGI_ETIMEDOUT ? explain_late(self) : status;
+    return status == CSGI_ETIMEDOUT ? explain_unanswered(self) : status;
+}
+
+/* ---- tunnel ---- */
+
+static void on_tunnel(tunnel *ended, csgi_status status, const char *reason)
+{
+    dialing *self = ended->arg;
+
+    if (status) explain(self, status, "%s", reason);
+    pending_settle(self->within, status);
+}
+
+/* [suspends] */
+static csgi_status open_tunnel(dialing *self)
+{
+    tunnel *begun = arena_alloc(self->memory, sizeof *begun, 0);
+    csgi_status status;
+
+    if (!begun) return explain_no_memory(self);
+    status = tunnel_begin(begun, self->connected, self->via, self->to, on_tunnel, self);
+    if (status == CSGI_ENOMEM) return explain_no_memory(self);
+    if (status) return explain(self, CSGI_EUNREACH, "it closed the connection");
+    pending_begin(self->within, self->due_ms);
+    status = pending_end(self->within);
+    if (status == CSGI_ETIMEDOUT) return explain_late(self, "no answer to CONNECT");
+    return status;
+}
+
+/* ---- TLS ---- */
+
+static void on_ready(void *arg, csgi_status status, const char *reason)
+{
+    dialing *self = arg;
+
+    if (status) explain(self, status, "%s", reason);
+    pending_settle(self->within, status);
+}
+
+/* With the host that the URL names. [suspends] */
+static csgi_status begin_tls(dialing *self, const url *with)
+{
+    tls_config *config;
+    csgi_status status = secure_get(&self->dialer->secure, self->within, self->due_ms, &config);
+
+    if (status) return status;
+    if (tls_connect(self->connected, config, with->host, with->port, on_ready, self))
+        return explain_no_memory(self);
+    pending_begin(self->within, self->due_ms);
+    status = pending_end(self->within);
+    return status == CSGI_ETIMEDOUT ? explain_late(self, "no TLS connection") : status;
+}
+
+/* ---- all together ---- */
+
+static csgi_status check_proxy(dialing *self)
+{
+    if (!self->via) return CSGI_OK;
+    if (self->via->wrong)
+        return pending_explain(self->within, CSGI_EINVAL,
+                               "the proxy that the environment names cannot be used: %s",
+                               self->via->wrong);
+    if (self->via->at.is_https && self->to->is_https)
+        return explain(self, CSGI_EINVAL,
+                       "https through a proxy that is itself https is not supported");
+    return CSGI_OK;
+}
+
+static csgi_status run(dialing *self)
+{
+    csgi_status status = check_proxy(self);
+
+    if (status == CSGI_OK) status = find_addresses(self);
+    if (status == CSGI_OK) status = connect_any(self);
+    if (status == CSGI_OK && self->place->is_https && self->via)
+        status = begin_tls(self, self->place);
+    if (status == CSGI_OK && self->to->is_https && self->via) status = open_tunnel(self);
+    self->is_past_proxy = true;
+    if (status == CSGI_OK && self->to->is_https) status = begin_tls(self, self->to);
+    return status;
 }
 
 /* ---- public ---- */
 
-void dialer_init(dialer *self, loop *runner)
+static csgi_status read_proxies(dialer *self, const dialer_options *options, buffer *why)
 {
+    const char *wrong = "no memory";
+    csgi_status status = CSGI_OK;
+
+    if (options->proxy.len) {
+        status = proxies_from_url(&self->proxies, options->proxy, &wrong);
+    } else if (!options->ignores_environment) {
+        status =
+            proxies_from_environment(&self->proxies, options->getenv ? options->getenv : getenv);
+    }
+    /* It is not quoted: it may have a password in it. */
+    if (status) buffer_printf(why, "the proxy cannot be used: %s", wrong);
+    return status;
+}
+
+csgi_status dialer_init(dialer *self, loop *runner, const dialer_options *options, buffer *why)
+{
+    static const dialer_options usual;
+    csgi_status status;
+
+    if (!options) options = &usual;
+    memset(self, 0, sizeof *self);
+    status = read_proxies(self, options, why);
+    if (status) return status;
     names_init(&self->names, runner, NAMES_TTL_MS, NAMES_FAILED_TTL_MS);
+    secure_init(&self->secure, runner, &options->tls);
+    return CSGI_OK;
 }
 
 void dialer_fini(dialer *self)
 {
     names_fini(&self->names);
+    secure_fini(&self->secure);
+    proxies_fini(&self->proxies);
+}
+
+const proxy *dialer_find_proxy(const dialer *self, const url *to)
+{
+    return to->is_https ? NULL : proxies_find(&self->proxies, to);
 }
 
 csgi_status dial(dialer *self, const url *to, uint64_t connect_timeout_ms, arena *memory,
@@ -180,13 +320,17 @@ csgi_status dial(dialer *self, const url *to, uint64_t connect_timeout_ms, arena
     begun.connected = NULL;
     begun.dialer = self;
     begun.to = to;
+    begun.via = proxies_find(&self->proxies, to);
+    begun.place = begun.via ? &begun.via->at : to;
     begun.within = within;
     begun.memory = memory;
     begun.connect_timeout_ms = connect_timeout_ms;
     begun.due_ms = pending_earlier(pending_due_ms(loop_now_ms(within->loop), connect_timeout_ms),
                                    within->total_due_ms);
-    status = find_addresses(&begun);
-    if (status == CSGI_OK) status = connect_any(&begun);
-    if (status == CSGI_OK) *out = begun.connected;
+    status = run(&begun);
+    if (status == CSGI_OK)
+        *out = begun.connected;
+    else if (begun.connected)
+        stream_close(begun.connected);
     return status;
 }

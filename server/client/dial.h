@@ -7,22 +7,41 @@
 #include "base/arena.h"
 #include "client/names.h"
 #include "client/pending.h"
+#include "client/proxies.h"
+#include "client/secure.h"
 #include "client/url.h"
 #include "net/stream.h"
+
+/* All zero is the usual. The strings are the owner's, and stay as long as the dialer. */
+typedef struct dialer_options {
+    tls_client_options tls;
+    csgi_str proxy;                    /* for all URLs; empty: what the environment says */
+    bool ignores_environment;          /* no proxy but that one */
+    char *(*getenv)(const char *name); /* NULL: the C library's */
+} dialer_options;
 
 /* What dialling shares: one for each client. */
 typedef struct dialer {
     names names;
+    secure secure;
+    proxies proxies;
 } dialer;
 
-/* An empty one. */
-void dialer_init(dialer *self, loop *loop);
+/* options NULL: the usual. The environment is read now. CSGI_EINVAL: why says what is wrong with
+ * the proxy; CSGI_ENOMEM. */
+csgi_status dialer_init(dialer *self, loop *loop, const dialer_options *options, buffer *why);
 /* Nobody dials any more. */
 void dialer_fini(dialer *self);
 
-/* Connects to where the URL leads, within connect_timeout_ms (of name resolution and connecting
- * together). On failure the sentence is explained: CSGI_EUNREACH: the name did not resolve, or
- * nothing answers; CSGI_ETIMEDOUT, CSGI_ECANCELED, CSGI_ENOMEM. [suspends] */
+/* The proxy that must be told the whole URL, and gets the bytes of the request; NULL: none. An
+ * https URL's proxy only carries the connection: dial alone has to do with it. */
+const proxy *dialer_find_proxy(const dialer *self, const url *to);
+
+/* Connects to where the URL leads, within connect_timeout_ms: resolving the name, connecting, the
+ * proxy's tunnel and TLS together. On failure the sentence is explained: CSGI_EUNREACH: the name
+ * did not resolve, nothing answers, the proxy refuses, or TLS does not trust what answers;
+ * CSGI_EPROTO: it speaks no TLS, or is no proxy; CSGI_ETIMEDOUT, CSGI_ECANCELED, CSGI_ENOMEM.
+ * [suspends] */
 csgi_status dial(dialer *self, const url *to, uint64_t connect_timeout_ms, arena *memory,
                  pending *within, stream **out);
 

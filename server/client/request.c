@@ -153,18 +153,25 @@ static void add(printer *self, csgi_str text)
 }
 
 size_t request_print_head(const csgi_client_request *self, const request_facts *facts,
-                          const url *to, char *memory, size_t size)
+                          const url *to, const proxy *via, char *memory, size_t size)
 {
     printer out = { memory, size, false };
     char length[48];
     int length_len;
 
     add(&out, facts->method);
-    add(&out, to->needs_slash ? STR(" /") : STR(" "));
+    add(&out, STR(" "));
+    if (via) add(&out, to->origin);
+    if (to->needs_slash) add(&out, STR("/"));
     add(&out, to->target);
     add(&out, STR(" HTTP/1.1\r\nHost: "));
     add(&out, to->authority);
     add(&out, STR("\r\n"));
+    if (via && via->authorization.len) {
+        add(&out, STR("Proxy-Authorization: "));
+        add(&out, via->authorization);
+        add(&out, STR("\r\n"));
+    }
     if (!facts->has_user_agent) add(&out, STR("User-Agent: capricorn/" CAPRICORN_VERSION "\r\n"));
     if (!facts->has_accept) add(&out, STR("Accept: */*\r\n"));
     if (facts->body_follows && facts->body_length == UINT64_MAX) {

@@ -7,6 +7,7 @@
 #include <csgi/ext/draft/client.h>
 
 #include "base/buffer.h"
+#include "client/proxies.h"
 #include "client/url.h"
 
 /* The limits of a request that says 0, as csgi/ext/draft/client.h promises them. */
@@ -34,8 +35,9 @@ typedef struct request_facts {
 bool request_is_idempotent(csgi_str method);
 /* CSGI_EINVAL: *why gets what is wrong. */
 csgi_status request_check(const csgi_client_request *self, request_facts *out, buffer *why);
-/* Writes the head into the memory; its length, or 0 when it does not fit. */
+/* Writes the head into the memory; its length, or 0 when it does not fit. via: the proxy that gets
+ * it, which is told the whole URL (absolute-form, RFC 9112 section 3.2.2); NULL: none. */
 size_t request_print_head(const csgi_client_request *self, const request_facts *facts,
-                          const url *to, char *memory, size_t size);
+                          const url *to, const proxy *via, char *memory, size_t size);
 
 #endif

@@ -154,8 +154,9 @@ static csgi_status send_request(transfer *self, connection *on)
     csgi_str pieces[] = { { loop_scratch(runner), 0 }, asked->request->body };
     csgi_status status;
 
-    pieces[0].len = request_print_head(asked->request, facts, asked->to, loop_scratch(runner),
-                                       LOOP_SCRATCH_SIZE);
+    pieces[0].len = request_print_head(asked->request, facts, asked->to,
+                                       dialer_find_proxy(asked->dialer, asked->to),
+                                       loop_scratch(runner), LOOP_SCRATCH_SIZE);
     if (pieces[0].len == 0) {
         origin_put(self->origin, on);
         return pending_explain(self->within, CSGI_EINVAL,

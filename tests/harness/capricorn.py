@@ -48,7 +48,8 @@ def seconds(plain):
 def own_environment():
     """The environment without what is said to these tests, and not to the server."""
     return {name: value for name, value in os.environ.items()
-            if name != "PORT" and not name.startswith("CAPRICORN_")}
+            if name != "PORT" and not name.startswith(("CAPRICORN_", "SSL_CERT_"))
+            and not name.lower().endswith("_proxy")}
 
 
 def wait_until(claim, what, timeout=10.0):

@@ -2,12 +2,14 @@
 """The reference story: GET /weather?city=London, which awaits an upstream."""
 
 import json
+import shutil
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
 from capricorn import Server, seconds, wait_until
 from conftest import module_server
+from tls_upstream import Certificates, TlsUpstream
 from upstream import Upstream, answer, unused_port
 
 server = module_server("weather", "weather_api")
@@ -374,10 +376,23 @@ def test_an_open_meteo_that_is_down_or_elsewhere_is_a_502():
                 assert weather(server, "London").status == 502
 
 
+@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl command")
+def test_open_meteo_is_asked_over_https(tmp_path):
+    certificates = Certificates(tmp_path)
+    with TlsUpstream(open_meteo, certificates.context("server")) as upstream:
+        configs = provided_by(upstream.url, upstream.url)
+        with Server(["weather"], configs=configs,
+                    environment={"SSL_CERT_FILE": certificates.path("ca")}) as server:
+            assert weather(server, "London").json() == {"city": "London", "temp_c": 11.4}
+            assert weather(server, "Atlantis").status == 404
+        assert upstream.connections == 1
+        with Server(["weather"], configs=configs,
+                    environment={"SSL_CERT_FILE": certificates.path("other_ca")}) as server:
+            assert weather(server, "London").status == 502
+            server.wait_for_log("its certificate is signed by")
+
+
 @pytest.mark.parametrize("config, said", [
-    ({"provider": "open-meteo"}, '"geocoding" is https://geocoding-api.open-meteo.com, but this '
-                                 "server has no TLS"),
-    ({"provider": "open-meteo", "geocoding": "http://a"}, '"forecast" is https://api.open-meteo.com'),
     ({"provider": "openmeteo"}, '"provider" must be "upstream" or "open-meteo"'),
 ])
 def test_a_provider_that_cannot_be_asked_ends_the_start_with_the_reason(config, said):

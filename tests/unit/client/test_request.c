@@ -31,12 +31,37 @@ static void assert_head(const csgi_client_request *request, const char *to, cons
 
     assert_int_equal(url_parse(str_from(to), &at, &wrong), CSGI_OK);
     assert_int_equal(request_check(request, &facts, &why), CSGI_OK);
-    len = request_print_head(request, &facts, &at, head, sizeof head);
+    len = request_print_head(request, &facts, &at, NULL, head, sizeof head);
     assert_int_equal(len, strlen(want));
     assert_memory_equal(head, want, len);
     /* It fits exactly, and one byte less is too little. */
-    assert_int_equal(request_print_head(request, &facts, &at, head, len), len);
-    assert_int_equal(request_print_head(request, &facts, &at, head, len - 1), 0);
+    assert_int_equal(request_print_head(request, &facts, &at, NULL, head, len), len);
+    assert_int_equal(request_print_head(request, &facts, &at, NULL, head, len - 1), 0);
+}
+
+static void a_proxy_is_told_the_whole_url(void **state)
+{
+    const csgi_client_request request = asking("GET");
+    request_facts facts;
+    url at;
+    proxies via;
+    const char *wrong, *want;
+    buffer why = { 0 };
+    char head[1024];
+
+    (void)state;
+    assert_int_equal(proxies_from_url(&via, STR("user:pass@proxy"), &wrong), CSGI_OK);
+    assert_int_equal(url_parse(STR("http://a.test:8?q"), &at, &wrong), CSGI_OK);
+    assert_int_equal(request_check(&request, &facts, &why), CSGI_OK);
+    head[request_print_head(&request, &facts, &at, via.http, head, sizeof head)] = '\0';
+    want = "GET http://a.test:8/?q HTTP/1.1\r\nHost: a.test:8\r\n"
+           "Proxy-Authorization: Basic dXNlcjpwYXNz\r\nUser-Agent: ";
+    assert_memory_equal(head, want, strlen(want));
+    proxies_fini(&via);
+    assert_int_equal(proxies_from_url(&via, STR("proxy"), &wrong), CSGI_OK);
+    head[request_print_head(&request, &facts, &at, via.http, head, sizeof head)] = '\0';
+    assert_null(strstr(head, "Proxy-"));
+    proxies_fini(&via);
 }
 
 static void assert_refused(const csgi_client_request *request, const char *reason)
@@ -197,6 +222,7 @@ static void a_struct_that_is_too_small_and_null_pointers_are_refused(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_proxy_is_told_the_whole_url),
         cmocka_unit_test(a_plain_request_is_a_get),
         cmocka_unit_test(the_callers_fields_come_in_order_and_replace_defaults),
         cmocka_unit_test(a_body_has_its_length_and_post_put_patch_have_one_always),

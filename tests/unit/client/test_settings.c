@@ -28,7 +28,8 @@ static void a_wrong_option_is_named(void **state)
 {
     (void)state;
     expect_refusal((csgi_client_options){ .base_url = STR("ftp://h") },
-                   "client_new: base_url: it begins with neither http:// nor http+unix://");
+                   "client_new: base_url: it begins with none of http://, https:// and "
+                   "http+unix://");
     expect_refusal((csgi_client_options){ .base_url = STR("http://h/?a") },
                    "client_new: base_url: it has a query or a fragment");
     expect_refusal((csgi_client_options){ .base_url = STR("http://u:secret@h/") },

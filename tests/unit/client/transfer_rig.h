@@ -42,7 +42,7 @@ static inline void prepare_transfer(moved *self, serve_fn serve, const client_op
     if (!chosen.idle_ms) chosen.idle_ms = 30000;
     if (!chosen.max_idle_per_origin) chosen.max_idle_per_origin = 16;
     pool_init(&self->pool, self->bench.loop, &chosen, on_unused);
-    dialer_init(&self->dialer, self->bench.loop);
+    assert_int_equal(dialer_init(&self->dialer, self->bench.loop, NULL, NULL), CSGI_OK);
     arena_init(&self->arena, NULL, 0);
     self->request.size = sizeof self->request;
     self->in_pieces = true;

@@ -27,14 +27,17 @@ enum {
 typedef struct csgi_client_request {
     uint32_t size, flags; /* CSGI_CLIENT_* */
     csgi_str method;      /* empty: GET */
-    /* "http://host:port/path?query" (the path percent-encoded), "http+unix://%2Frun%2Fx.sock/path"
-     * for a Unix socket, or "app:NAME/path" for an app of this server, called in process. What does
-     * not begin with a scheme is added to the client's base_url. */
+    /* "http://host:port/path?query" (the path percent-encoded), the same with https,
+     * "http+unix://%2Frun%2Fx.sock/path" for a Unix socket, or "app:NAME/path" for an app of this
+     * server, called in process. What does not begin with a scheme is added to the client's
+     * base_url. Servers asked over https must prove their name to the system's CAs. Through a proxy
+     * go the requests for which the server's environment names one (http_proxy, https_proxy,
+     * all_proxy, no_proxy, and HTTP_PROXY &c.). */
     csgi_str url;
     /* Host, Content-Length, Transfer-Encoding and Connection are the client's own, and refused. */
     csgi_fields headers;
     csgi_str body;               /* empty: none, unless the method is POST, PUT or PATCH */
-    uint64_t connect_timeout_ms; /* name resolution and connecting: 5 s */
+    uint64_t connect_timeout_ms; /* name resolution, connecting and TLS: 5 s */
     uint64_t read_timeout_ms;    /* between two pieces of the response: 5 s */
     uint64_t total_timeout_ms;   /* from call to return: 30 s */
     uint64_t max_response_size;  /* of the body, in bytes: 16 MiB; CSGI_ELIMIT beyond */
