@@ -342,6 +342,9 @@ void cookies_init(cookies *self)
 
 void cookies_fini(cookies *self)
 {
-    while (self->count > 0)
-        drop(self, CONTAINER_OF(self->all.next, cookie, in_jar));
+    list_node *node;
+
+    while ((node = list_pop(&self->all)))
+        free(CONTAINER_OF(node, cookie, in_jar));
+    self->count = 0;
 }
