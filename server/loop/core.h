@@ -134,6 +134,8 @@ void tasks_run(loop *self);
 void task_interrupt(task *self);
 /* What it waited for in vain is no longer held against it. */
 void task_forgive(task *self);
+/* Why its wait has ended was not passed on, and is for the next wait to say. */
+void task_tell_later(task *self, csgi_status reason);
 /* A shield has gone: those still to come are inside of all its deadlines. */
 void task_unshield_deadlines(task *self);
 /* One of its deadlines has passed, and no shield inside keeps it back. */

@@ -208,9 +208,10 @@ static void wait_shielded(loop *owner, job *item)
 csgi_status offload_run(loop *owner, task_fn fn, void *arg, csgi_status *result)
 {
     job item = { .fn = fn, .arg = arg, .label = owner->tasks.current->label };
-    csgi_status status = open_pool(owner);
+    csgi_status status = task_check(owner);
     task_wait wait;
 
+    if (status == CSGI_OK) status = open_pool(owner);
     if (status != CSGI_OK) return status;
     task_wait_begin(owner, &wait);
     item.wait = &wait;
@@ -220,6 +221,7 @@ csgi_status offload_run(loop *owner, task_fn fn, void *arg, csgi_status *result)
     if (!wait.woken) {
         if (take_back(owner->offload, &item)) return status;
         wait_shielded(owner, &item);
+        task_tell_later(task_current(owner), status);
     }
     *result = item.result;
     return CSGI_OK;

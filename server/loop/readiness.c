@@ -248,6 +248,8 @@ csgi_status readiness_wait(loop *owner, int fd, unsigned wanted, uint64_t timeou
     csgi_status status;
 
     if (wanted == 0 || (wanted & ~(READINESS_READ | READINESS_WRITE))) return CSGI_EINVAL;
+    status = task_check(owner);
+    if (status != CSGI_OK) return status;
     task_wait_begin(owner, &item.wait);
     timer_init(&item.limit, on_limit);
     status = begin(owner, fd, &item);

@@ -389,6 +389,12 @@ void task_forgive(task *self)
     self->next_penalty_ms = 0;
 }
 
+void task_tell_later(task *self, csgi_status reason)
+{
+    self->cancel_was_told = false;
+    if (self->is_cancelled) self->cancel_reason = reason;
+}
+
 static void cancel(task *self, csgi_status reason)
 {
     if (!self->is_cancelled) self->cancel_reason = reason;

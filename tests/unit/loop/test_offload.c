@@ -194,6 +194,38 @@ static void one_that_runs_is_waited_for_although_its_task_is_cancelled(void **st
     assert_int_equal(got.result, 7);
 }
 
+static csgi_status add_up(void *arg);
+
+static csgi_status offload_again(void *arg)
+{
+    csgi_status *statuses = arg, result, on_stack;
+
+    for (int i = 0; i < 4; i++)
+        statuses[i] = offload_run(world, i == 0 ? wait_for_gate : add_up, &on_stack, &result);
+    return 0;
+}
+
+/* It was on its way when the time was over, and its task may begin no other. */
+static void the_next_one_says_that_the_task_must_end(void **state)
+{
+    csgi_status statuses[4] = { 0 };
+    task *late;
+
+    (void)state;
+    assert_int_equal(task_spawn(world, &label, 0, offload_again, NULL, statuses, &late), 0);
+    turn();
+    wait_until_called(1);
+    task_time_out(late);
+    turn();
+    open_gate();
+    loop_run(world);
+    assert_int_equal(statuses[0], CSGI_OK);
+    assert_int_equal(statuses[1], CSGI_ETIMEDOUT);
+    assert_int_equal(statuses[2], CSGI_ECANCELED);
+    assert_int_equal(statuses[3], CSGI_ECANCELED);
+    assert_int_equal(called, 1);
+}
+
 static csgi_status add_up(void *arg)
 {
     (void)arg;
@@ -299,6 +331,7 @@ int main(void)
         TEST(threads_and_queue_are_bounded),
         TEST(one_in_the_queue_is_cancelled_at_once_and_never_called),
         TEST(one_that_runs_is_waited_for_although_its_task_is_cancelled),
+        TEST(the_next_one_says_that_the_task_must_end),
         TEST(under_load_nothing_is_lost),
         TEST(without_memory_nothing_is_called),
     };

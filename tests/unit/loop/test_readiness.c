@@ -194,6 +194,32 @@ static void a_cancelled_waiter_leaves_the_descriptor_to_others(void **state)
     assert_int_equal(attempt_alone(ends[0], READINESS_READ, NO_TIMEOUT).status, CSGI_OK);
 }
 
+static csgi_status wait_again_and_again(void *arg)
+{
+    csgi_status *statuses = arg;
+    unsigned ready;
+
+    for (int i = 0; i < 5; i++)
+        statuses[i] = readiness_wait(world, ends[0], READINESS_READ, NO_TIMEOUT, &ready);
+    return 0;
+}
+
+static void a_cancelled_task_is_told_so_whatever_is_ready(void **state)
+{
+    csgi_status statuses[5] = { 0 };
+    task *waiter;
+
+    (void)state;
+    assert_int_equal(task_spawn(world, &label, 0, wait_again_and_again, NULL, statuses, &waiter),
+                     0);
+    turn();
+    task_cancel(waiter);
+    say(ends[1]);
+    loop_run(world);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(statuses[i], CSGI_ECANCELED);
+}
+
 static void fill(int fd)
 {
     static const char bytes[65536];
@@ -432,6 +458,7 @@ int main(void)
         TEST(a_timeout_passes),
         TEST(a_timeout_of_zero_looks),
         TEST(a_cancelled_waiter_leaves_the_descriptor_to_others),
+        TEST(a_cancelled_task_is_told_so_whatever_is_ready),
         TEST(one_may_read_and_another_write),
         TEST(the_other_direction_outlives_a_timeout),
         TEST(a_second_waiter_for_the_same_is_refused),
