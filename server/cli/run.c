@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "worker/identity.h"
 #include "worker/probe.h"
 #include "worker/worker.h"
 
@@ -42,8 +43,12 @@ static void warn_of_strangers(void)
 static int check_only(const server_options *options, const plugin_choice *choice)
 {
     buffer report = { 0 };
-    bool would_start = probe_choice(options, choice, &report);
+    bool would_start = identity_check(options->user, options->group, &report) == CSGI_OK;
 
+    if (would_start)
+        would_start = probe_choice(options, choice, &report);
+    else
+        buffer_append(&report, "\n", 1);
     tell_report(&report, would_start);
     return would_start ? EXIT_SERVED : EXIT_START_FAILED;
 }

@@ -80,22 +80,37 @@ static csgi_status set_groups(const identity *self, buffer *problem)
     return CSGI_OK;
 }
 
+/* Finds both, if this process may become them. */
+static csgi_status find(identity *self, const char *user, const char *group, buffer *problem)
+{
+    csgi_status status = CSGI_OK;
+
+    *self = (identity){ .user = geteuid(), .group = getegid() };
+    if (group) status = find_group(self, group, problem);
+    if (status == CSGI_OK && user) status = find_user(self, user, problem);
+    if (status != CSGI_OK) return status;
+    if (geteuid() == 0 || (self->user == geteuid() && self->group == getegid())) return CSGI_OK;
+    buffer_printf(problem, "--user, --group: only root can become another user or group: start as "
+                           "root, or without them");
+    return CSGI_EFAIL;
+}
+
+csgi_status identity_check(const char *user, const char *group, buffer *problem)
+{
+    identity found;
+
+    return find(&found, user, group, problem);
+}
+
 csgi_status identity_assume(const char *user, const char *group, identity_give_fn give, void *arg,
                             buffer *problem)
 {
-    identity found = { .user = geteuid(), .group = getegid() };
-    csgi_status status = CSGI_OK;
+    identity found;
+    csgi_status status;
 
     if (!user && !group) return CSGI_OK;
-    if (group) status = find_group(&found, group, problem);
-    if (status == CSGI_OK && user) status = find_user(&found, user, problem);
-    if (status != CSGI_OK) return status;
-    if (geteuid() != 0) {
-        if (found.user == geteuid() && found.group == getegid()) return CSGI_OK;
-        buffer_printf(problem, "--user, --group: only root can become another user or group: start "
-                               "as root, or without them");
-        return CSGI_EFAIL;
-    }
+    status = find(&found, user, group, problem);
+    if (status != CSGI_OK || geteuid() != 0) return status;
     status = give(arg, found.user, found.group, problem);
     if (status == CSGI_OK) status = set_groups(&found, problem);
     if (status != CSGI_OK || !found.has_user) return status;

@@ -160,6 +160,8 @@ def test_a_pid_file_that_cannot_be_removed_is_emptied(serve, tmp_path):
 def test_who_cannot_be_found_is_named(tmp_path, arguments, what):
     result = run(*arguments, "--plugin-dir", tmp_path)
     assert result.returncode == 3 and what in result.stderr, result.stderr
+    result = run(*arguments, "--check", "--plugin-dir", tmp_path)
+    assert result.returncode == 3 and result.stderr.startswith(what), result.stderr
 
 
 def test_only_root_becomes_somebody_else():
