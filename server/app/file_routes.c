@@ -130,6 +130,18 @@ static void warn_of_lost_parameters(reading *self, const app_target *target)
     }
 }
 
+static void warn_of_foreign_parameters(reading *self, const routes_entry *entry)
+{
+    buffer hint = { 0 };
+
+    if (route_find_foreign(entry->pattern, &hint)) {
+        routes_file_complain(self->file, entry->at, &self->warnings);
+        buffer_printf(&self->warnings, "route \"%.*s\": %.*s\n", STR_ARG(entry->pattern),
+                      STR_ARG(buffer_str(&hint)));
+    }
+    buffer_fini(&hint);
+}
+
 static void explain(reading *self, const app_target *added, const route *rival, csgi_str why)
 {
     const app_target *other = rival ? rival->target : NULL;
@@ -306,6 +318,7 @@ static void read_entry(reading *self, const routes_entry *entry)
 
     if (!around) return;
     count = find_around(self, &entry->around, around);
+    warn_of_foreign_parameters(self, entry);
     if (entry->is_mount)
         read_mount(self, entry, around, count);
     else

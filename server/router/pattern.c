@@ -147,6 +147,35 @@ static pattern_segment *alloc_segments(csgi_str text, arena *memory)
     return arena_alloc(memory, count * sizeof(pattern_segment), _Alignof(pattern_segment));
 }
 
+/* The parameter's name that another framework would see; empty: it is none. */
+static csgi_str foreign_name(csgi_str segment)
+{
+    csgi_str name = { "", 0 };
+
+    if (segment.len > 1 && (segment.ptr[0] == ':' || segment.ptr[0] == '*'))
+        name = str_slice(segment, 1, SIZE_MAX);
+    else if (segment.len > 2 && segment.ptr[0] == '<' && segment.ptr[segment.len - 1] == '>')
+        name = str_slice(segment, 1, segment.len - 2);
+    if (str_find_char(name, ':') < name.len) /* Flask's "<int:id>" */
+        name = str_slice(name, str_find_char(name, ':') + 1, SIZE_MAX);
+    return is_name(name) ? name : (csgi_str){ "", 0 };
+}
+
+bool route_find_foreign(csgi_str text, buffer *hint)
+{
+    while (text.len) {
+        csgi_str segment = str_take(&text, '/'), name = foreign_name(segment);
+        bool is_rest = segment.len && segment.ptr[0] == '*' && (segment.len == 1 || name.len);
+
+        if (is_rest && !name.len) name = STR("path");
+        if (!name.len) continue;
+        buffer_printf(hint, "\"%.*s\" is taken as it is: a parameter is written \"{%.*s%s}\"",
+                      STR_ARG(segment), STR_ARG(name), is_rest ? ":path" : "");
+        return true;
+    }
+    return false;
+}
+
 csgi_status pattern_parse(csgi_str text, arena *memory, pattern *out, buffer *problem)
 {
     pattern_segment *segments = alloc_segments(text, memory);

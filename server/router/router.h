@@ -70,4 +70,8 @@ const route *router_get(const router *self, size_t index); /* in the order of ad
 route_result router_match(const router *self, const route_request *request, arena *memory,
                           route_match *match, csgi_status *status);
 
+/* Does a segment of a pattern look like another framework's parameter (":id", "<id>", "*")? Then
+ * *hint says how it is written here; as it is, it matches only itself. */
+bool route_find_foreign(csgi_str text, buffer *hint);
+
 #endif

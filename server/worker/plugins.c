@@ -9,6 +9,7 @@
 #include "config/json_text.h"
 #include "config/text_file.h"
 #include "log/log.h"
+#include "router/router.h"
 
 /* What is being loaded, for whom. */
 typedef struct loading {
@@ -85,6 +86,20 @@ void plugins_log_problem(const buffer *problem)
     }
 }
 
+static void warn_of_patterns(const plugin *loaded)
+{
+    for (size_t i = 0; i < loaded->descriptor.endpoint_count; i++) {
+        const csgi_endpoint *endpoint = &loaded->endpoints[i];
+        buffer hint = { 0 };
+
+        if (route_find_foreign(endpoint->path, &hint))
+            log_warning("plugin %.*s, endpoint %.*s, route \"%.*s\": %.*s",
+                        STR_ARG(loaded->descriptor.name), STR_ARG(endpoint->name),
+                        STR_ARG(endpoint->path), STR_ARG(buffer_str(&hint)));
+        buffer_fini(&hint);
+    }
+}
+
 csgi_status plugins_open(const edition *next, const server_options *options, const char *file,
                          plugin **out, buffer *problem)
 {
@@ -93,6 +108,7 @@ csgi_status plugins_open(const edition *next, const server_options *options, con
     csgi_status status = plugin_load(file, &rules, out, problem);
 
     edition_tell_step(next, STR(""), NULL);
+    if (status == CSGI_OK) warn_of_patterns(*out);
     if (status != CSGI_OK && !problem->len)
         buffer_printf(problem, "%s: no memory to load it", file);
     return status;

@@ -2,6 +2,7 @@
 """What a routes file means, from the command line to the wire."""
 
 import json
+import re
 import shutil
 import subprocess
 
@@ -338,6 +339,30 @@ def test_a_route_without_a_parameter_that_its_endpoint_has_is_warned_of(tmp_path
     assert result.stderr.count("WARNING") == 1
     assert ('route "/in/{place}" has no parameter "city", which the path of endpoint '
             '"get_city_weather" of app "w" has: "/weather/{city}"') in result.stderr
+
+
+def test_a_parameter_as_other_frameworks_write_it_gets_a_hint(tmp_path):
+    write(tmp_path, {"routes": [{"path": "/in/:place", "app": "flask"}]})
+    target = tmp_path / "plugins" / "flask.so"
+    text = CRASHES.replace("__builtin_trap();", "return CSGI_ENOTSUP;") \
+        .replace(', .create = create', ', .endpoints = endpoints, .endpoint_count = 1') \
+        .replace('"crashes"', '"flask"') \
+        .replace("static csgi_status create", "__attribute__((unused)) static csgi_status create") \
+        .replace("static const csgi_plugin", """static csgi_status show(void *self,
+    const csgi_scope *scope, csgi_receive *receive, csgi_send *send) { return CSGI_EFAIL; }
+static const csgi_endpoint endpoints[] = { { .name = CSGI_STR("show"),
+    .path = CSGI_STR("/items/<int:id>"), .accepts = CSGI_HTTP, .call = show } };
+static const csgi_plugin""")
+    subprocess.run(["gcc", "-fPIC", "-shared", "-fvisibility=hidden", f"-I{ROOT}/sdk/include",
+                    "-o", str(target), "-x", "c", "-"], input=text, text=True, check=True)
+    target.chmod(0o755)
+    result = run("check", "routes.json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r'routes.json:1:\d+: route "/in/:place": ":place" is taken as it is: '
+                     r'a parameter is written "{place}"', result.stderr), result.stderr
+    assert ('plugin flask, endpoint show, route "/items/<int:id>": "<int:id>" is taken as it is: '
+            'a parameter is written "{id}"') in result.stderr
+    assert "taken as it is" in run("check", str(target), cwd=tmp_path).stderr
 
 
 def test_run_check_serves_nothing(tmp_path):

@@ -131,12 +131,41 @@ static void converters_take_what_they_say(void **state)
     }
 }
 
+static void assert_hint(const char *pattern_text, const char *expected)
+{
+    buffer hint = { 0 };
+
+    assert_int_equal(route_find_foreign(str_from(pattern_text), &hint), *expected != 0);
+    assert_int_equal(buffer_append(&hint, "", 1), CSGI_OK);
+    assert_string_equal(hint.bytes, expected);
+    buffer_fini(&hint);
+}
+
+static void another_frameworks_parameters_are_recognized(void **state)
+{
+#define IS_WRITTEN(found, right) \
+    "\"" found "\" is taken as it is: a parameter is written \"" right "\""
+    (void)state;
+    assert_hint("/items/:id", IS_WRITTEN(":id", "{id}"));
+    assert_hint("/<id>/x", IS_WRITTEN("<id>", "{id}"));
+    assert_hint("/<int:id>", IS_WRITTEN("<int:id>", "{id}"));
+    assert_hint("/a/*", IS_WRITTEN("*", "{path:path}"));
+    assert_hint("/a/*rest", IS_WRITTEN("*rest", "{rest:path}"));
+    for (size_t i = 0; i < 10; i++) {
+        static const char *const ours[] = { "/",      "",       "/a:b", "/x:batch", "/:",
+                                            "/{id}/", "/:8080", "/<>",  "/a*",      "/<a b>" };
+
+        assert_hint(ours[i], "");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pattern_is_taken_apart),
         cmocka_unit_test(each_mistake_is_told_in_a_sentence_that_names_the_pattern),
         cmocka_unit_test(converters_take_what_they_say),
+        cmocka_unit_test(another_frameworks_parameters_are_recognized),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
