@@ -342,9 +342,7 @@ void cookies_init(cookies *self)
 
 void cookies_fini(cookies *self)
 {
-    list_node *node;
-
-    while ((node = list_pop(&self->all)))
+    LIST_EACH_SAFE (node, &self->all)
         free(CONTAINER_OF(node, cookie, in_jar));
-    self->count = 0;
+    cookies_init(self);
 }
