@@ -11,7 +11,7 @@
 #include "net/stream.h"
 
 /* What connections have in common: whom they trust, who they are, and the sessions that they may
- * resume. Of one thread. */
+ * resume. Of one thread, which need not be the one that made it. */
 typedef struct tls_config tls_config;
 
 /* All zero is the usual: the other side must prove its name to the system's CAs (those of the

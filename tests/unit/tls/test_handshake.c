@@ -57,6 +57,11 @@ static void test_a_certificate_for_others_is_told_with_their_names(void **state)
                             .by = &world.ca },
                   "server.example", CSGI_EUNREACH,
                   "its certificate is for a, b, c, d and 2 more, not for server.example");
+    assert_judged((wanted){ .name = "s",
+                            .names = "DNS:a,DNS:b,DNS:c,DNS:d,DNS:e",
+                            .by = &world.ca },
+                  "server.example", CSGI_EUNREACH,
+                  "its certificate is for a, b, c, d and 1 more, not for server.example");
     assert_judged((wanted){ .name = "server.example", .by = &world.ca }, "server.example",
                   CSGI_EUNREACH,
                   "its certificate is for no host (it has no subjectAltName), not for "
@@ -465,6 +470,29 @@ static void test_sessions_are_resumed_with_the_same_host_only(void **state)
     assert_resumes(TLS1_3_VERSION);
 }
 
+static void test_the_sessions_of_64_servers_are_kept(void **state)
+{
+    identity who =
+        make_identity((wanted){ .name = "s", .names = "DNS:*.many.example", .by = &world.ca });
+    SSL_CTX *context = server_context(&who);
+    tls_config *config = config_for((tls_client_options){ 0 });
+    char host[32];
+
+    (void)state;
+    for (int i = 0; i < 64; i++) {
+        snprintf(host, sizeof host, "h%d.many.example", i);
+        assert_false(resumes(context, config, host));
+    }
+    assert_true(resumes(context, config, "h0.many.example"));
+    assert_false(resumes(context, config, "h64.many.example")); /* in the place of h1's */
+    assert_true(resumes(context, config, "h0.many.example"));
+    assert_true(resumes(context, config, "h2.many.example"));
+    assert_false(resumes(context, config, "h1.many.example"));
+    tls_config_release(config);
+    SSL_CTX_free(context);
+    free_identity(&who);
+}
+
 static void test_a_server_that_forgot_the_session_is_no_trouble(void **state)
 {
     SSL_CTX *server = server_context(&world.server), *again = server_context(&world.server);
@@ -514,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_a_client_shows_its_certificate),
         cmocka_unit_test(test_files_of_no_use_are_refused_with_the_reason),
         cmocka_unit_test(test_sessions_are_resumed_with_the_same_host_only),
+        cmocka_unit_test(test_the_sessions_of_64_servers_are_kept),
         cmocka_unit_test(test_a_server_that_forgot_the_session_is_no_trouble),
         cmocka_unit_test(test_the_config_outlives_its_maker_as_long_as_a_connection_needs_it),
     };
