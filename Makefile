@@ -82,6 +82,7 @@ sources_of   = $(filter-out $(1)/test_%,$(wildcard $(1)/*.c $(1)/*.cc))
 is_buildable = $(if $(filter %.cc,$(1)),$(HAS_CXX),yes)
 # What a folder needs beyond that, as pkg-config calls it; without it the folder is left out too.
 LIBRARY_examples/postgres := libpq
+LIBRARY_examples/redis    := hiredis
 library_of   = $(LIBRARY_$(patsubst %/,%,$(dir $(firstword $(1)))))
 has_library  = $(if $(call library_of,$(1)),$(shell pkg-config --exists $(call library_of,$(1)) && echo yes),yes)
 so_of        = $(BUILD)/$(1).so

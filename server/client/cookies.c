@@ -80,8 +80,8 @@ static bool path_matches(csgi_str path, csgi_str of_cookie)
 
 static bool is_for(const cookie *self, const place *to)
 {
-    bool domain = str_eq(self->domain, to->host) ||
-                  (!self->host_only && !to->is_address && is_below(to->host, self->domain));
+    bool domain =
+        str_eq(self->domain, to->host) || (!self->host_only && is_below(to->host, self->domain));
 
     return domain && path_matches(to->path, self->path) && (!self->secure || to->is_https);
 }

@@ -191,13 +191,13 @@ static void end_round(tls *self, int result)
 /* Gives the owner what there is, as long as it wants it. */
 static void deliver(tls *self)
 {
-    static _Thread_local char plain[TLS_PLAIN_MAX];
+    char *plain = self->config->plain;
 
     while (self->reading && !self->closed && !self->failed) {
         int len;
 
         ERR_clear_error();
-        len = SSL_read(self->ssl, plain, sizeof plain);
+        len = SSL_read(self->ssl, plain, TLS_PLAIN_MAX);
         if (len <= 0) {
             end_round(self, len);
             return;
@@ -232,6 +232,39 @@ static void note_first(tls_handshake *self, const char *bytes, size_t len)
     self->first_len += len;
 }
 
+/* ---- writing ---- */
+
+/* One record. A message of TLS itself that has come only in part keeps OpenSSL from writing. */
+static csgi_status write_record(tls *self, csgi_str bytes)
+{
+    csgi_status status = CSGI_EDISCONNECTED;
+
+    self->wire_status = CSGI_OK;
+    if (self->postponed.len == 0) {
+        ERR_clear_error();
+        if (SSL_write(self->ssl, bytes.ptr, (int)bytes.len) > 0) return CSGI_OK;
+    }
+    if (self->postponed.len || SSL_want_read(self->ssl)) {
+        status = buffer_append_str(&self->postponed, bytes);
+        if (status == CSGI_OK) return CSGI_OK;
+    }
+    if (self->wire_status) status = self->wire_status;
+    break_off(self, status == CSGI_ENOMEM ? "no memory for TLS" : tls_explain_break(self));
+    return status;
+}
+
+/* Writing goes on when OpenSSL has read the rest of what kept it. */
+static void write_postponed(tls *self)
+{
+    buffer late = self->postponed;
+
+    if (late.len == 0 || self->closed || self->failed || SSL_in_init(self->ssl)) return;
+    self->postponed = (buffer){ 0 };
+    for (size_t at = 0; at < late.len && !self->failed; at += TLS_PLAIN_MAX)
+        write_record(self, str_slice(buffer_str(&late), at, TLS_PLAIN_MAX));
+    buffer_fini(&late);
+}
+
 /* The socket is read only while nothing is held. */
 static void on_read(void *owner, char *bytes, size_t len)
 {
@@ -244,6 +277,7 @@ static void on_read(void *owner, char *bytes, size_t len)
         step(self);
     }
     if (!self->handshake) deliver(self);
+    write_postponed(self);
     hold_rest(self);
 }
 
@@ -280,6 +314,7 @@ static void on_soon(timer *due)
         return;
     }
     deliver(self);
+    write_postponed(self);
     hold_rest(self);
     if (!self->reading || self->closed || self->failed) return;
     if (stream_socket_read_start(self->filter.stream)) break_off(self, "reading failed");
@@ -315,25 +350,11 @@ static bool has_unread(const stream_filter *filter)
     return !self->failed && !self->handshake && (self->in_len || SSL_has_pending(self->ssl));
 }
 
-/* One record. A message of TLS itself that has come only in part keeps OpenSSL from writing: no
- * sane server cuts one in pieces after the handshake, so that is not waited for. */
-static csgi_status write_record(tls *self, const char *bytes, size_t len)
-{
-    csgi_status status;
-
-    self->wire_status = CSGI_OK;
-    ERR_clear_error();
-    if (SSL_write(self->ssl, bytes, (int)len) > 0) return CSGI_OK;
-    status = self->wire_status;
-    break_off(self, tls_explain_break(self));
-    return status ? status : CSGI_EDISCONNECTED;
-}
-
 /* Small pieces share a record; the end of the last one needs no copy if nothing stands before. */
 static csgi_status write_pieces(stream_filter *filter, const csgi_str *pieces, size_t count)
 {
-    static _Thread_local char record[TLS_PLAIN_MAX];
     tls *self = of(filter);
+    char *record = self->config->record;
     csgi_status status = CSGI_OK;
     size_t filled = 0;
 
@@ -345,17 +366,17 @@ static csgi_status write_pieces(stream_filter *filter, const csgi_str *pieces, s
         for (size_t left = pieces[i].len, n; left && status == CSGI_OK; left -= n, at += n) {
             n = left < TLS_PLAIN_MAX - filled ? left : TLS_PLAIN_MAX - filled;
             if (filled == 0 && (n == TLS_PLAIN_MAX || i + 1 == count)) {
-                status = write_record(self, at, n);
+                status = write_record(self, (csgi_str){ at, n });
                 continue;
             }
             memcpy(record + filled, at, n);
             filled += n;
             if (filled < TLS_PLAIN_MAX) continue;
-            status = write_record(self, record, filled);
+            status = write_record(self, (csgi_str){ record, filled });
             filled = 0;
         }
     }
-    if (filled && status == CSGI_OK) status = write_record(self, record, filled);
+    if (filled && status == CSGI_OK) status = write_record(self, (csgi_str){ record, filled });
     return status;
 }
 
@@ -371,7 +392,10 @@ static void say_goodbye(tls *self)
 
 static void shut(stream_filter *filter)
 {
-    say_goodbye(of(filter));
+    tls *self = of(filter);
+
+    if (self->postponed.len) break_off(self, "shut while it waited for the other side");
+    say_goodbye(self);
     stream_socket_shutdown(filter->stream);
 }
 
@@ -411,6 +435,7 @@ static void on_closed(void *owner)
     }
     tls_config_release(self->config);
     buffer_fini(&self->held);
+    buffer_fini(&self->postponed);
     free(self->handshake);
     free(self);
     if (above.events) above.events->on_closed(above.owner);

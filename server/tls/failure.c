@@ -292,6 +292,7 @@ const char *tls_explain_break(const tls *self)
 
     if (no_memory || self->wire_status == CSGI_ENOMEM) return "no memory for TLS";
     /* With TLS 1.3 the client is ready before the server has looked for its certificate. */
-    if (alert_of(error) >= 0 && lacks_certificate(self, alert_of(error))) return WANTS_CERTIFICATE;
+    if (lacks_certificate(self, alert_of(error))) return WANTS_CERTIFICATE;
+    if (alert_of(error) >= 0) return SSL_alert_desc_string_long(alert_of(error));
     return reason ? reason : "TLS failed";
 }

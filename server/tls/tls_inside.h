@@ -28,6 +28,8 @@ struct tls_config {
     tls_sessions sessions;
     bool verifies, has_ca_file, has_certificate;
     bool has_passphrase; /* the key file: it cannot be read */
+    /* What was just read, and what is gathered to be written, of one connection at a time. */
+    char plain[TLS_PLAIN_MAX], record[TLS_PLAIN_MAX];
 };
 
 /* What only the handshake needs. */
@@ -48,6 +50,7 @@ typedef struct tls {
     const char *in;           /* encrypted bytes that OpenSSL has yet to take */
     size_t in_len;
     buffer held;               /* those of them that outlive the read's callback */
+    buffer postponed;          /* plain bytes to be written when OpenSSL has read more */
     csgi_status wire_status;   /* of the last write */
     const char *broken_reason; /* NULL: not broken, or not by what was said on it */
     bool reading;              /* the owner wants to be told */

@@ -25,9 +25,9 @@ def test_all_of_them_are_served_from_one_directory(serve):
     names = sorted({path.parent.name for path in (ROOT / "examples").glob("*/*.c*")})
     built = [name for name in names if (BUILD / "examples" / f"{name}.so").exists()]
     assert {"hello", "hello_web", "timing"} <= set(built)
-    server = serve(*built)  # postgres connects when it is asked: test_postgres.py does that
+    server = serve(*built)  # postgres and redis connect when they are asked: see their tests
     replies = {"hello": "/hello/ada", "hello_web": "/greet/ada", "cpp_throw": "/throw/ada"}
-    asked_below = {"timing", "background", "periodic", "fan_out", "postgres"}
+    asked_below = {"timing", "background", "periodic", "fan_out", "postgres", "redis"}
     assert set(names) - asked_below == set(replies), "an example that nobody asks"
     for name in set(built) & set(replies):
         reply = server.get(replies[name])

@@ -36,7 +36,7 @@ LIBRARIES = {
     r"wslay/.*": {"websocket"},
     r"openssl/.*": {"tls"},
     r"(zlib\.h|brotli/.*)": {"client"},
-    r"(cjson/.*|zstd\.h|pcre2\.h|libpq-fe\.h)": set(),
+    r"(cjson/.*|zstd\.h|pcre2\.h|libpq-fe\.h|hiredis/.*)": set(),
 }
 SWITCHES = re.compile(r"\b(make_fcontext|jump_fcontext)\b")
 ABI_NEEDS = {"stddef.h", "stdint.h"}
