@@ -3,6 +3,7 @@
  * in process, and an app's clients. */
 #include "app/extensions.h"
 
+#include "app/http_call.h"
 #include "app/instance.h"
 #include "base/str.h"
 #include "client/mock.h"
@@ -31,6 +32,15 @@ static csgi_status on_carry(carrier *base, arena *into, const csgi_client_reques
         return CSGI_ENOSYS;
     }
     return client_fetch(set->client, into, request, deadline_ms, may_repeat, response, why);
+}
+
+/* The fields of the request that the running task serves; none, if that is no HTTP. */
+static csgi_fields inbound_fields(const app_set *set)
+{
+    const call *of = call_current(set->loop);
+
+    if (!of || !of->is_http) return (csgi_fields){ NULL, 0 };
+    return CONTAINER_OF(of, const http_call, base)->request->headers;
 }
 
 /* A client may be freed while its request is under way; who uses a freed one hears of it. */
@@ -95,6 +105,7 @@ static csgi_status fetch_any(const instance *self, arena *into, const csgi_clien
     if (status) return status;
     to.with = asked.with = with;
     asked.deadline_ms = call_due_ms(runner);
+    asked.inbound = inbound_fields(self->set);
     if (!policy_is_needed(&asked)) {
         status = on_carry(&to.carrier, into, &whole, asked.deadline_ms, &may_repeat, response, why);
         if (status == CSGI_OK) set_url(*response, request->url);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "base/str.h"
+#include "client/chance.h"
 #include "client/outgoing.h"
 #include "client/pending.h"
 #include "client/request.h"
@@ -16,9 +17,10 @@ typedef struct policy {
     carrier *by;
     outgoing out;
     arena *into;
+    arena *hop; /* of the last response: into, or a child of it */
     buffer *why;
     uint64_t total_ms, due_ms; /* of the request; when all must be over, on loop_now_ms */
-    uint32_t retries;
+    uint32_t redirects, retries;
     bool may_repeat; /* the last try */
     const csgi_client_response *response;
 } policy;
@@ -28,18 +30,27 @@ bool policy_is_needed(const policy_request *asked)
     const csgi_client_request *request = asked->request;
 
     return asked->with || request->flags || request->user.len || request->password.len ||
-           request->bearer.len;
+           request->bearer.len || outgoing_has_trace(asked->inbound);
 }
 
 static csgi_status explain_late(policy *self)
 {
     self->why->len = 0;
+    buffer_printf(self->why, "%.*s: ", STR_ARG(outgoing_origin(&self->out)));
     if (self->asked->deadline_ms <= self->due_ms)
         buffer_printf(self->why, "not done before the call's deadline");
     else
         buffer_printf(self->why, "not done within %" PRIu64 " ms (total timeout)", self->total_ms);
     if (self->retries) buffer_printf(self->why, ", tried %u times", self->retries + 1);
+    if (self->redirects) buffer_printf(self->why, ", redirected %u times", self->redirects);
     return CSGI_ETIMEDOUT;
+}
+
+static csgi_status fail_without_memory(policy *self)
+{
+    self->why->len = 0;
+    buffer_printf(self->why, "no memory");
+    return CSGI_ENOMEM;
 }
 
 /* Asks once, within what is left of the time. [suspends] */
@@ -49,23 +60,20 @@ static csgi_status carry(policy *self)
     csgi_status status;
 
     if (now_ms >= self->due_ms) return explain_late(self);
+    self->hop = self->hop ? arena_open(self->into) : self->into;
+    if (!self->hop || outgoing_prepare(&self->out)) return fail_without_memory(self);
     if (self->due_ms < UINT64_MAX) self->out.request.total_timeout_ms = self->due_ms - now_ms;
     self->may_repeat = false;
     self->why->len = 0;
-    status = self->by->carry(self->by, self->into, &self->out.request, self->asked->deadline_ms,
+    status = self->by->carry(self->by, self->hop, &self->out.request, self->asked->deadline_ms,
                              &self->may_repeat, &self->response, self->why);
+    if (status == CSGI_OK) outgoing_keep_cookies(&self->out, self->response);
     if (status == CSGI_ETIMEDOUT && loop_now_ms(self->asked->loop) >= self->due_ms)
         return explain_late(self);
     return status;
 }
 
 /* ---- once more ---- */
-
-/* So that servers that failed together do not come back together. */
-static uint32_t chance(void)
-{
-    return (uint32_t)((loop_clock_ns() * 0x9e3779b97f4a7c15u) >> 32);
-}
 
 /* May it be tried again, and after what pause? */
 static bool may_retry(const policy *self, csgi_status status, uint64_t *pause_ms)
@@ -85,6 +93,8 @@ static void drop(policy *self)
 {
     if (self->response && self->by->drop) self->by->drop(self->by);
     self->response = NULL;
+    if (self->hop && self->hop != self->into) arena_close(self->hop);
+    self->hop = self->into;
 }
 
 /* [suspends] */
@@ -96,7 +106,32 @@ static csgi_status wait_to_retry(policy *self, uint64_t pause_ms)
     if (status == CSGI_OK) return CSGI_OK;
     if (status == CSGI_ETIMEDOUT) return explain_late(self);
     self->why->len = 0;
-    buffer_printf(self->why, "given up before trying again: the task is cancelled");
+    buffer_printf(self->why, "%.*s: given up before trying again: the task is cancelled",
+                  STR_ARG(outgoing_origin(&self->out)));
+    return status;
+}
+
+/* ---- elsewhere ---- */
+
+static bool leads_on(const policy *self, csgi_str *location)
+{
+    return (self->out.request.flags & CSGI_CLIENT_FOLLOW_REDIRECTS) &&
+           outgoing_is_redirect(self->response, location);
+}
+
+static csgi_status follow(policy *self, csgi_str location)
+{
+    uint32_t most = self->out.request.max_redirects;
+    csgi_status status = CSGI_ELIMIT;
+
+    if (!most) most = POLICY_REDIRECTS_MAX;
+    if (self->redirects < most)
+        status = outgoing_follow(&self->out, self->response->status, location);
+    else
+        buffer_printf(self->why, "%.*s: more than %u redirects",
+                      STR_ARG(outgoing_origin(&self->out)), most);
+    drop(self);
+    self->redirects++;
     return status;
 }
 
@@ -107,27 +142,31 @@ static csgi_status ask_until_settled(policy *self)
 {
     for (;;) {
         csgi_status status = carry(self);
+        csgi_str location;
         uint64_t pause_ms;
 
-        if (!may_retry(self, status, &pause_ms)) return status;
-        drop(self);
-        status = wait_to_retry(self, pause_ms);
+        if (may_retry(self, status, &pause_ms)) {
+            drop(self);
+            status = wait_to_retry(self, pause_ms);
+        } else if (status == CSGI_OK && leads_on(self, &location)) {
+            status = follow(self, location);
+        } else {
+            return status;
+        }
         if (status) return status;
     }
 }
 
 /* The response, with what is to be said of how it came about. */
-static csgi_status show(const policy *self, const csgi_client_response **response)
+static csgi_status show(policy *self, const csgi_client_response **response)
 {
     csgi_client_response *shown =
         arena_alloc(self->into, sizeof *shown, _Alignof(csgi_client_response));
 
-    if (!shown) {
-        buffer_printf(self->why, "no memory");
-        return CSGI_ENOMEM;
-    }
+    if (!shown) return fail_without_memory(self);
     *shown = *self->response;
     shown->url = self->out.request.url;
+    shown->redirects = self->redirects;
     shown->retries = self->retries;
     *response = shown;
     return CSGI_OK;
@@ -137,7 +176,8 @@ csgi_status policy_fetch(const policy_request *asked, carrier *by, arena *into,
                          const csgi_client_response **response, buffer *why)
 {
     policy self = { .asked = asked, .by = by, .into = into, .why = why };
-    csgi_status status = outgoing_init(&self.out, asked->request, asked->with, into, why);
+    csgi_status status =
+        outgoing_init(&self.out, asked->request, asked->with, asked->inbound, into, why);
 
     if (status) return status;
     self.total_ms = self.out.request.total_timeout_ms;

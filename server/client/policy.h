@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * What is done above the single request: a client's settings, and retries. */
+ * What is done above the single request: a client's settings, redirects, retries, traces. */
 #ifndef CAPRICORN_CLIENT_POLICY_H
 #define CAPRICORN_CLIENT_POLICY_H
 
 #include "client/settings.h"
 #include "loop/loop.h"
+
+/* How many redirects a request that says 0 follows. */
+#define POLICY_REDIRECTS_MAX 20u
 
 /* What takes one request out and brings the response: the network, an app of this server, a mock.
  */
@@ -22,6 +25,7 @@ typedef struct policy_request {
     loop *loop;
     const csgi_client_request *request; /* of full size */
     const settings *with;               /* NULL: none */
+    csgi_fields inbound;                /* of the request that is being served */
     uint64_t deadline_ms;               /* the caller's, as of client_fetch */
 } policy_request;
 

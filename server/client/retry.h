@@ -10,11 +10,14 @@
 
 /* How often a request that says 0 is tried again. */
 #define RETRY_MAX 2u
+/* The first pause at most, and any at most; each may be twice the one before. */
+#define RETRY_FIRST_MS   200u
+#define RETRY_LONGEST_MS 10000u
 
 /* 429, 502, 503 and 504, to a request whose method is idempotent. */
 bool retry_is_worth(const csgi_client_request *request, const csgi_client_response *response);
 /* How long to wait before the retry after so many: what Retry-After says (RFC 9110 section 10.2.3;
- * a response may be NULL), or a pause that grows, half of it by chance (any number). */
-uint64_t retry_pause_ms(uint32_t retries, const csgi_client_response *response, uint32_t chance);
+ * a response may be NULL), or as backoff_delay_ms. */
+uint64_t retry_pause_ms(uint32_t retries, const csgi_client_response *response, uint64_t random);
 
 #endif

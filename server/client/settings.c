@@ -168,6 +168,11 @@ static csgi_status copy_all(settings *self, buffer *why)
     mine->user = mine->password = mine->bearer = (csgi_str){ NULL, 0 };
     while (mine->base_url.len && mine->base_url.ptr[mine->base_url.len - 1] == '/')
         mine->base_url.len--;
+    if (mine->flags & CSGI_CLIENT_COOKIES) {
+        self->jar = arena_alloc(&self->memory, sizeof *self->jar, _Alignof(cookies));
+        if (!self->jar) return CSGI_ENOMEM;
+        cookies_init(self->jar);
+    }
     status = copy_text(&self->memory, &mine->base_url);
     return status ? status : copy_headers(&self->memory, &mine->headers);
 }
@@ -206,6 +211,7 @@ void settings_release(settings *self)
 {
     CHECK(self->holders > 0);
     if (--self->holders > 0) return;
+    if (self->jar) cookies_fini(self->jar);
     arena_reset(&self->memory);
     free(self);
 }

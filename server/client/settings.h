@@ -8,10 +8,12 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/list.h"
+#include "client/cookies.h"
 
 /* All flags that a request may have; a client may have further ones. */
-#define SETTINGS_REQUEST_FLAGS ((uint32_t)CSGI_CLIENT_RETRY)
-#define SETTINGS_CLIENT_FLAGS  (SETTINGS_REQUEST_FLAGS)
+#define SETTINGS_REQUEST_FLAGS \
+    ((uint32_t)(CSGI_CLIENT_FOLLOW_REDIRECTS | CSGI_CLIENT_RETRY | CSGI_CLIENT_NO_TRACE))
+#define SETTINGS_CLIENT_FLAGS (SETTINGS_REQUEST_FLAGS | (uint32_t)CSGI_CLIENT_COOKIES)
 
 typedef struct csgi_client settings;
 
@@ -21,6 +23,7 @@ struct csgi_client {
     arena memory;
     csgi_client_options options; /* the texts are in memory */
     csgi_str authorization;      /* the value of the header; empty: none */
+    cookies *jar;                /* NULL: cookies are not kept */
 };
 
 /* Checks the options and copies them; one holder. CSGI_EINVAL: *why is a sentence that names the

@@ -101,6 +101,40 @@ static void settings_count_for_apps_of_this_server_too(void **state)
     run(play_app);
 }
 
+static char traced[1024];
+
+static void play_traced(void)
+{
+    const csgi_client_response *response;
+
+    assert_int_equal(fetch((csgi_client_request){ .url = STR("app:test/echo") }, &response),
+                     CSGI_OK);
+    snprintf(traced, sizeof traced, "%s", response->body.ptr);
+}
+
+static void a_trace_goes_on_to_apps_of_this_server(void **state)
+{
+    static const csgi_field field = {
+        CSGI_STR("TraceParent"),
+        CSGI_STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), 0, 0
+    };
+    const memory_request request = { .raw_path = STR("/it"), .headers = { &field, 1 } };
+    answer got;
+    fixture f;
+
+    (void)state;
+    play = play_traced;
+    fixture_open(&f, NULL);
+    fixture_add(&f, fixture_plugin(&f, "test", endpoints, COUNT_OF(endpoints)));
+    fixture_route(&f);
+    ask_begin(&f, &got, &request);
+    loop_run(f.loop);
+    assert_string_equal(got.body, "played");
+    assert_non_null(strstr(traced, "traceparent=00-0af7651916cd43dd8448eb211c80319c-"));
+    assert_null(strstr(traced, "b7ad6b7169203331"));
+    fixture_close(&f);
+}
+
 /* ---- mocks ---- */
 
 static csgi_client_response mocked;
@@ -290,6 +324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_count_for_apps_of_this_server_too),
+        cmocka_unit_test(a_trace_goes_on_to_apps_of_this_server),
         cmocka_unit_test(a_transport_answers_in_the_place_of_the_network),
         cmocka_unit_test(a_transport_that_answers_wrongly_is_told_so),
         cmocka_unit_test(a_client_may_be_freed_while_its_request_is_under_way),

@@ -13,6 +13,7 @@ typedef struct governed {
     asked plain;
     carrier by;
     settings *with;
+    csgi_fields inbound;
     size_t carried, dropped;
 } governed;
 
@@ -40,6 +41,7 @@ static inline csgi_status govern_in_task(void *arg)
     const policy_request wanted = { .loop = self->plain.bench->loop,
                                     .request = &self->plain.request,
                                     .with = self->with,
+                                    .inbound = self->inbound,
                                     .deadline_ms = self->plain.deadline_ms };
 
     self->plain.status = policy_fetch(&wanted, &self->by, &self->plain.arena, &self->plain.response,

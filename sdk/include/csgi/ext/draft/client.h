@@ -13,13 +13,29 @@ typedef struct csgi_client csgi_client;
 
 /* Flags of a request; those of its client count as well. */
 enum {
+    /* 301, 302, 303, 307 and 308 with a Location are followed (RFC 9110 section 15.4): a POST
+     * becomes a GET by 301 and 302, all but HEAD by 303; 307 and 308 keep method and body. Another
+     * origin (scheme, host or port) is not told the Authorization, Cookie and Proxy-Authorization
+     * of the request or its client, nor is any later one; the way from https to http is such a one,
+     * and allowed. A body that was given by write cannot be sent again: its redirect is the
+     * response. CSGI_ELIMIT: more than max_redirects; CSGI_EPROTO: it leads to no http or https
+     * URL. */
+    CSGI_CLIENT_FOLLOW_REDIRECTS = 1,
     /* What cannot have been done twice is tried again, up to max_retries times: when no connection
      * came about, and, of the methods that are idempotent (RFC 9110 section 9.2.2), when it died
      * without an answer or the answer was 429, 502, 503 or 504. Before each comes a pause, longer
      * each time and random in part, or what Retry-After says. When the pause does not fit into what
      * is left of the time, the answer, or failure, that is there is returned at once. A timeout
      * after the request was sent is final. */
-    CSGI_CLIENT_RETRY = 2
+    CSGI_CLIENT_RETRY = 2,
+    /* Of a client only: what Set-Cookie says is kept until the client ends, and sent along (RFC
+     * 6265), each redirect included. A request's own Cookie field goes in the place of it. The jar
+     * is the app's: never share one between users of yours, who would get one another's sessions.
+     */
+    CSGI_CLIENT_COOKIES = 1 << 8,
+    /* The traceparent and tracestate (W3C Trace Context) of the request that is being served are
+     * not passed on. */
+    CSGI_CLIENT_NO_TRACE = 1 << 11
 };
 
 /* What to ask. Its memory is borrowed for the call. Zero the struct and set size = sizeof; what is
@@ -43,8 +59,9 @@ typedef struct csgi_client_request {
     uint64_t max_response_size;  /* of the body, in bytes: 16 MiB; CSGI_ELIMIT beyond */
     csgi_client *client;         /* one of this app's; NULL: none, all is as said here */
     csgi_str user, password;     /* Basic authentication (RFC 7617); no ":" in the user */
-    csgi_str bearer; /* or a bearer token (RFC 6750). An Authorization header beats both */
-    uint32_t max_retries, reserved; /* after the first try: 2 */
+    csgi_str bearer;        /* or a bearer token (RFC 6750). An Authorization header beats both */
+    uint32_t max_redirects; /* that are followed: 20 */
+    uint32_t max_retries;   /* after the first try: 2 */
 } csgi_client_request;
 
 typedef struct csgi_client_response {
@@ -52,7 +69,7 @@ typedef struct csgi_client_response {
     csgi_fields headers; /* names in lower case; order and duplicates kept */
     csgi_str body;       /* whole, de-chunked, NUL-terminated */
     csgi_str url;        /* that answered in the end; the request's own text, if it was that one */
-    uint32_t retries, reserved; /* how many it took to get there */
+    uint32_t redirects, retries; /* how many it took to get there */
 } csgi_client_response;
 
 /* Settings for many requests, as httpx.Client has them. Zero the struct and set size = sizeof. All
@@ -65,9 +82,9 @@ typedef struct csgi_client_options {
     csgi_fields headers; /* of each request; its own field of that name, in any case, wins */
     csgi_str user, password, bearer;
     uint64_t connect_timeout_ms, read_timeout_ms, total_timeout_ms, max_response_size;
-    uint32_t max_retries, reserved;
+    uint32_t max_redirects, max_retries;
     /* For tests: called in the place of any other server, in the task that asks, with each request
-     * as it would go out (retries are done above it). It sets *response,
+     * as it would go out (redirects, retries and cookies are done above it). It sets *response,
      * which needs status, headers and body alone and is copied, or fails as fetch would. [suspends]
      */
     csgi_status (*transport)(void *arg, csgi_arena *arena, const csgi_client_request *request,
