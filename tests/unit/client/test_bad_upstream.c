@@ -56,6 +56,7 @@ typedef struct run {
     bad_upstream upstream;
     bad_fault order[REQUESTS];
     size_t next, running, wrong;
+    bool is_crowded; /* who waits for a connection may have no time left */
     unsigned asked[BAD_COUNT];
     char *upload;
 } run;
@@ -66,10 +67,10 @@ static const char *find_fault(const run *self, asked *now, bad_fault fault, uint
 {
     const expectation *want = &expected[fault];
 
-    (void)self;
+    if (took_ms > TOTAL_MS + SLACK_MS) return "too late";
+    if (self->is_crowded && now->status == CSGI_ETIMEDOUT && took_ms + 20 >= TOTAL_MS) return NULL;
     if (now->status != want->status) return "another status";
     if (took_ms + 20 < want->least_ms) return "too early";
-    if (took_ms > TOTAL_MS + SLACK_MS) return "too late";
     if (want->status) return strstr(now->why.bytes, want->reason) ? NULL : "another reason";
     return strcmp(now->response->body.ptr, want->reason) ? "another body" : NULL;
 }
@@ -172,6 +173,7 @@ static void expect_nothing_left(run *self)
     client_counts counts = client_get_counts(self->bench.client);
 
     assert_int_equal(counts.requests, 0);
+    assert_int_equal(counts.waiting, 0);
     for (int i = 0; i < 1000 && counts.connections != counts.idle; i++) {
         until_idle(&self->bench, counts.idle); /* some are still closing */
         usleep(2000);
@@ -188,28 +190,28 @@ static void expect_seen(const run *self)
     assert_int_equal(seen->spoilt, 0);
     for (int i = 0; i < BAD_COUNT; i++) {
         /* what was kept may prove dead, and then is asked again */
-        assert_true(seen->asked[i] >= self->asked[i]);
+        assert_true(self->is_crowded || seen->asked[i] >= self->asked[i]);
         if (expected[i].is_seen && seen->left[i] != seen->asked[i])
             fail_msg("%s: asked %u, closed by the client %u", bad_fault_name(i), seen->asked[i],
                      seen->left[i]);
     }
 }
 
-static void a_thousand_fetches_from_a_bad_upstream_end_in_time_and_leave_nothing(void **state)
+static void run_all(const client_options *options)
 {
     run *self = calloc(1, sizeof *self);
     size_t before;
 
-    (void)state;
     assert_non_null(self);
     begin(&self->bench, NULL, NULL); /* libuv keeps two descriptors of its first loop */
     finish(&self->bench);
     before = open_descriptors();
     self->upload = calloc(1, UPLOAD);
     assert_non_null(self->upload);
+    self->is_crowded = options != NULL;
     shuffle(self);
     bad_upstream_start(&self->upstream);
-    begin(&self->bench, NULL, NULL);
+    begin(&self->bench, NULL, options);
     self->bench.server.port = self->upstream.port;
     run_requests(self);
     expect_nothing_left(self);
@@ -223,10 +225,27 @@ static void a_thousand_fetches_from_a_bad_upstream_end_in_time_and_leave_nothing
     free(self);
 }
 
+static void a_thousand_fetches_from_a_bad_upstream_end_in_time_and_leave_nothing(void **state)
+{
+    (void)state;
+    run_all(NULL);
+}
+
+/* Most of the time half of the tasks wait for a connection. */
+static void nor_do_they_when_connections_are_few(void **state)
+{
+    const client_options few = { .max_connections_per_origin = AT_ONCE / 2,
+                                 .max_idle_per_origin = 4 };
+
+    (void)state;
+    run_all(&few);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thousand_fetches_from_a_bad_upstream_end_in_time_and_leave_nothing),
+        cmocka_unit_test(nor_do_they_when_connections_are_few),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
