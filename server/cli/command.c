@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "cli/own_options.h"
 #include "config/env_file.h"
 #include "session/access_log.h"
 #include "worker/worker.h"
@@ -169,16 +170,31 @@ bool check_options(const server_options *options, bind_list *binds, buffer *prob
     return (bind_list_choose(binds, options, problem) == CSGI_OK) && is_right;
 }
 
+/* "--json" of its help is known as "json". */
+static option_taker taker_of(const command *it)
+{
+    option_taker self = { .uses = it->uses };
+    csgi_str about = str_from(it->about);
+    own_option each;
+
+    while (self.own_count < OPTION_OWN_MAX && own_option_next(&about, &each)) {
+        if (str_starts_with(each.flag, STR("--")))
+            self.own[self.own_count++] = str_slice(each.flag, 2, SIZE_MAX);
+    }
+    return self;
+}
+
 bool read_options(const command *it, int argc, char **argv, server_options *options,
                   int *file_count, int *exit_status)
 {
     buffer problem = { 0 };
     const char *asked = NULL;
+    const option_taker taker = taker_of(it);
     bool is_wrong;
 
     options_init(options);
-    is_wrong = options_read_arguments(options, it->uses, argc, argv, file_count, &asked,
-                                      &problem) != CSGI_OK;
+    is_wrong = options_read_arguments(options, &taker, argc, argv, file_count, &asked, &problem) !=
+               CSGI_OK;
     if (!asked && it->uses) {
         is_wrong |= load_env_file(options, &problem) != CSGI_OK;
         is_wrong |= options_read_environment(options, &problem) != CSGI_OK;

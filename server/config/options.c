@@ -174,18 +174,20 @@ static const option_entry *find_option(csgi_str name, bool *negated)
     return NULL;
 }
 
-static void report_unknown(csgi_str name, option_use command, buffer *problem)
+static void report_unknown(csgi_str name, const option_taker *command, buffer *problem)
 {
     bool negated = str_starts_with(name, STR("no-"));
-    csgi_str known[OPTION_COUNT_MAX];
+    csgi_str known[OPTION_COUNT_MAX + OPTION_OWN_MAX];
     csgi_str nearest;
     size_t count = 0;
 
     for (size_t i = 0; i < option_count; i++) {
-        if (!option_is_of(&option_table[i], command)) continue;
+        if (!option_is_of(&option_table[i], command->uses)) continue;
         if (!negated || option_table[i].kind == OPTION_SWITCH)
             known[count++] = str_from(option_table[i].name);
     }
+    for (size_t i = 0; i < command->own_count && !negated; i++)
+        known[count++] = command->own[i];
     nearest = suggest_nearest(str_slice(name, negated ? 3 : 0, SIZE_MAX), known, count);
     buffer_printf(problem, "--%.*s: there is no such option", STR_ARG(name));
     if (nearest.len)
@@ -205,7 +207,7 @@ static void begin_argument(server_options *self, const option_entry *entry)
 
 typedef struct argument_list {
     server_options *options;
-    option_use command;
+    const option_taker *command;
     char **argv;
     int argc;
     buffer *problem;
@@ -227,7 +229,7 @@ static int read_option(const argument_list *self, int at)
         return 1;
     }
     snprintf(source, sizeof source, "--%.*s", STR_ARG(name));
-    if (!option_is_of(entry, self->command)) {
+    if (!option_is_of(entry, self->command->uses)) {
         buffer_printf(self->problem, "%s: this command has no such option; capricorn run has\n",
                       source);
         return has_value || entry->kind == OPTION_SWITCH ? 1 : 2;
@@ -249,8 +251,9 @@ static int read_option(const argument_list *self, int at)
     return has_value ? 1 : 2;
 }
 
-csgi_status options_read_arguments(server_options *self, option_use command, int argc, char **argv,
-                                   int *positional_count, const char **asked, buffer *problem)
+csgi_status options_read_arguments(server_options *self, const option_taker *command, int argc,
+                                   char **argv, int *positional_count, const char **asked,
+                                   buffer *problem)
 {
     const argument_list list = { self, command, argv, argc, problem };
     size_t before = problem->len;

@@ -131,12 +131,22 @@ void options_init(server_options *self);
 csgi_status options_read_environment(server_options *self, buffer *problem);
 /* Adds a line for each CAPRICORN_* of the environment that is no option. CSGI_ENOMEM. */
 csgi_status options_find_strangers(buffer *lines);
+/* Whose arguments are read: a command, and the flags of its own that it has taken out of them, for
+ * suggestions ("json"). */
+#define OPTION_OWN_MAX ((size_t)8)
+typedef struct option_taker {
+    option_use uses;
+    csgi_str own[OPTION_OWN_MAX];
+    size_t own_count;
+} option_taker;
+
 /* Sets the command's options from the arguments (argv[0] is the first one); what is no option is
  * moved, in order, to the front of argv and counted. Texts are borrowed from argv. --help,
  * --version: reported as *asked
  * ("help", "version"). CSGI_EINVAL: *problem has a sentence a line. */
-csgi_status options_read_arguments(server_options *self, option_use command, int argc, char **argv,
-                                   int *positional_count, const char **asked, buffer *problem);
+csgi_status options_read_arguments(server_options *self, const option_taker *command, int argc,
+                                   char **argv, int *positional_count, const char **asked,
+                                   buffer *problem);
 
 /* The option whose key in the routes file this is ("limit_body"), or NULL. */
 const option_entry *options_find_key(csgi_str key);

@@ -60,6 +60,7 @@ def test_no_command_is_a_usage_error():
 @pytest.mark.parametrize("arguments, suggestion", [
     (("rnu",), "run"), (("chek", "x.so"), "check"), (("run", "--prot", "1"), "--port"),
     (("run", "--plugindir", "x"), "--plugin-dir"), (("run", "--no-acess-log"), "--no-access-log"),
+    (("routes", "--jsn"), "--json"), (("health", "--rady"), "--ready"), (("run", "--chek"), "--check"),
 ])
 def test_a_typing_mistake_gets_a_suggestion(arguments, suggestion):
     result = run(*arguments)

@@ -163,8 +163,8 @@ static csgi_status choose(const char *const *arguments, int count)
     for (int i = 0; i < count; i++)
         argv[i] = (char *)arguments[i];
     if (options_read_environment(&options, &problem)) return CSGI_EINVAL;
-    if (options_read_arguments(&options, OPTION_OF_RUN, count, argv, &positionals, &asked,
-                               &problem))
+    if (options_read_arguments(&options, &(option_taker){ .uses = OPTION_OF_RUN }, count, argv,
+                               &positionals, &asked, &problem))
         return CSGI_EINVAL;
     return bind_list_choose(&list, &options, &problem);
 }

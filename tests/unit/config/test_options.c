@@ -30,8 +30,8 @@ static csgi_status read_arguments(const char **argv, size_t count)
     buffer_fini(&problem);
     options_init(&options);
     memcpy(arguments, argv, count * sizeof *argv);
-    return options_read_arguments(&options, command, (int)count, arguments, &positionals, &asked,
-                                  &problem);
+    return options_read_arguments(&options, &(option_taker){ .uses = command }, (int)count,
+                                  arguments, &positionals, &asked, &problem);
 }
 
 static void assert_problem(const char *text)
@@ -194,8 +194,8 @@ static void a_flag_beats_the_environment(void **state)
     assert_int_equal(options.port, 1234);
     assert_false(options.access_log);
     arguments[0] = (char[]){ "--port=99" };
-    assert_int_equal(options_read_arguments(&options, OPTION_OF_RUN, 1, arguments, &positionals,
-                                            &asked, &problem),
+    assert_int_equal(options_read_arguments(&options, &(option_taker){ .uses = OPTION_OF_RUN }, 1,
+                                            arguments, &positionals, &asked, &problem),
                      CSGI_OK);
     assert_int_equal(options.port, 99);
     setenv("CAPRICORN_PORT", "x", 1);

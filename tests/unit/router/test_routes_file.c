@@ -250,8 +250,9 @@ static void options_are_set_where_nobody_else_has(void **state)
     const char *asked;
     int count;
 
-    assert_int_equal(options_read_arguments(&self->options, OPTION_OF_RUN, 1, arguments, &count,
-                                            &asked, &self->problem),
+    assert_int_equal(options_read_arguments(&self->options,
+                                            &(option_taker){ .uses = OPTION_OF_RUN }, 1, arguments,
+                                            &count, &asked, &self->problem),
                      CSGI_OK);
     read_good(self, "{\"server\": {\"port\": 6, \"limit_body\": \"1MiB\", \"timeout_write\": 2.5,"
                     "\"access_log\": false, \"log_level\": \"warning\", \"host\": \"::1\"}}");
