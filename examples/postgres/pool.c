@@ -1,229 +1,180 @@
 /* SPDX-License-Identifier: MIT
- * The pool: libpq's non-blocking functions, and csgi.draft.wait/1 wherever they would block. There
- * are no locks: calls of one worker never run at the same time. */
+ * The pool: libpq's non-blocking functions, and csgi_wait_fd wherever they would block. There are
+ * no locks: calls of one worker never run at the same time. */
 #include "pool.h"
 
-#include <csgi/ext/draft/wait.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include <csgi/ext/draft/task.h>
 
 #define CONNECT_TIMEOUT_MS 5000
 #define ANSWER_TIMEOUT_MS  10000
 #define TURN_TIMEOUT_MS    30000
 
-typedef struct slot slot;
-struct slot {
-    PGconn *connection; /* NULL: to be made by the first who needs it */
-    slot *next_free;
-};
-
-/* One call that waits for a slot, on its stack. Its descriptor becomes readable when it has one. */
-typedef struct waiter waiter;
-struct waiter {
-    waiter *next;
-    slot *given;
-    int fd;
-};
-
 struct pool {
-    const csgi_host *host;
-    const csgi_wait_extension *wait;
+    const csgi_sync_functions *sync;
+    csgi_semaphore *turns; /* one for each connection that there may be */
     const char *conninfo;
-    slot *free;
-    waiter *first, **last;
-    size_t size;
-    slot slots[];
+    size_t idle_count;
+    PGconn *idle[]; /* the one that was used last is taken first */
 };
-
-/* ---- whose turn it is ---- */
-
-static void give_back(pool *self, slot *item)
-{
-    waiter *next = self->first;
-
-    if (!next) {
-        item->next_free = self->free;
-        self->free = item;
-        return;
-    }
-    self->first = next->next;
-    if (!self->first) self->last = &self->first;
-    next->given = item;
-    (void)eventfd_write(next->fd, 1);
-}
-
-static void leave_queue(pool *self, const waiter *item)
-{
-    waiter **at = &self->first;
-
-    while (*at != item)
-        at = &(*at)->next;
-    *at = item->next;
-    if (!*at) self->last = at;
-}
-
-static csgi_status wait_for_turn(pool *self, slot **out)
-{
-    waiter mine = { .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) };
-    csgi_status status;
-
-    if (mine.fd < 0) return CSGI_ELIMIT;
-    *self->last = &mine;
-    self->last = &mine.next;
-    status = self->wait->fd(self->host, mine.fd, CSGI_READABLE, TURN_TIMEOUT_MS, NULL);
-    close(mine.fd);
-    if (status == CSGI_OK)
-        *out = mine.given;
-    else if (mine.given)
-        give_back(self, mine.given); /* it came too late: cancelled, or the time was over */
-    else
-        leave_queue(self, &mine);
-    return status;
-}
-
-static csgi_status take(pool *self, slot **out)
-{
-    if (!self->free) return wait_for_turn(self, out);
-    *out = self->free;
-    self->free = self->free->next_free;
-    return CSGI_OK;
-}
 
 /* ---- one connection ---- */
 
-static csgi_status wait_for(const pool *self, PGconn *connection, uint32_t wanted,
-                            uint64_t timeout_ms, uint32_t *ready)
+/* A wait that failed has said why already. */
+static void fail(csgi_call *call, const PGconn *connection)
 {
-    return self->wait->fd(self->host, PQsocket(connection), wanted, timeout_ms, ready);
+    if (csgi_failed(call)) return;
+    csgi_log(call, CSGI_LOG_WARNING, "PostgreSQL: %s", PQerrorMessage(connection));
+    csgi_fail(call, 502, "the database did not answer the query");
 }
 
-static csgi_status connect_slot(const pool *self, slot *item)
+/* 1: it is connected. */
+static int connect_on(csgi_call *call, PGconn *connection)
 {
     PostgresPollingStatusType next = PGRES_POLLING_WRITING;
 
-    item->connection = PQconnectStart(self->conninfo);
-    if (!item->connection) return CSGI_ENOMEM;
-    if (PQstatus(item->connection) == CONNECTION_BAD) return CSGI_EFAIL;
+    if (PQstatus(connection) == CONNECTION_BAD) return 0;
     while (next != PGRES_POLLING_OK) {
         uint32_t wanted = next == PGRES_POLLING_READING ? CSGI_READABLE : CSGI_WRITABLE;
-        csgi_status status = wait_for(self, item->connection, wanted, CONNECT_TIMEOUT_MS, NULL);
 
-        if (status != CSGI_OK) return status;
-        next = PQconnectPoll(item->connection);
-        if (next == PGRES_POLLING_FAILED) return CSGI_EFAIL;
+        if (!csgi_wait_fd(call, PQsocket(connection), wanted, CONNECT_TIMEOUT_MS)) return 0;
+        next = PQconnectPoll(connection);
+        if (next == PGRES_POLLING_FAILED) return 0;
     }
-    return PQsetnonblocking(item->connection, 1) == 0 ? CSGI_OK : CSGI_EFAIL;
+    return PQsetnonblocking(connection, 1) == 0;
+}
+
+static PGconn *make_connection(const pool *self, csgi_call *call)
+{
+    PGconn *made = PQconnectStart(self->conninfo);
+
+    if (made && connect_on(call, made)) return made;
+    fail(call, made);
+    PQfinish(made);
+    return NULL;
 }
 
 /* While we write PostgreSQL may wait for us to read. */
-static csgi_status flush(const pool *self, PGconn *connection)
+static int flush(csgi_call *call, PGconn *connection)
 {
     int left;
 
     while ((left = PQflush(connection)) > 0) {
-        uint32_t ready = 0;
-        csgi_status status =
-            wait_for(self, connection, CSGI_READABLE | CSGI_WRITABLE, ANSWER_TIMEOUT_MS, &ready);
+        uint32_t ready = csgi_wait_fd(call, PQsocket(connection), CSGI_READABLE | CSGI_WRITABLE,
+                                      ANSWER_TIMEOUT_MS);
 
-        if (status != CSGI_OK) return status;
-        if ((ready & CSGI_READABLE) && !PQconsumeInput(connection)) return CSGI_EFAIL;
+        if (!ready) return 0;
+        if ((ready & CSGI_READABLE) && !PQconsumeInput(connection)) return 0;
     }
-    return left == 0 ? CSGI_OK : CSGI_EFAIL;
+    return left == 0;
 }
 
-static csgi_status wait_for_answer(const pool *self, PGconn *connection)
+static int wait_for_answer(csgi_call *call, PGconn *connection)
 {
     while (PQisBusy(connection)) {
-        csgi_status status = wait_for(self, connection, CSGI_READABLE, ANSWER_TIMEOUT_MS, NULL);
-
-        if (status != CSGI_OK) return status;
-        if (!PQconsumeInput(connection)) return CSGI_EFAIL;
+        if (!csgi_wait_fd(call, PQsocket(connection), CSGI_READABLE, ANSWER_TIMEOUT_MS)) return 0;
+        if (!PQconsumeInput(connection)) return 0;
     }
-    return CSGI_OK;
+    return 1;
 }
 
 /* The last result; NULL comes after it, and the connection is free again. */
-static csgi_status read_answer(const pool *self, PGconn *connection, PGresult **result)
+static int read_answer(csgi_call *call, PGconn *connection, PGresult **result)
 {
-    csgi_status status;
     PGresult *next;
 
-    while ((status = wait_for_answer(self, connection)) == CSGI_OK) {
+    while (wait_for_answer(call, connection)) {
         next = PQgetResult(connection);
-        if (!next) return *result ? CSGI_OK : CSGI_EFAIL;
+        if (!next) return *result != NULL;
         PQclear(*result);
         *result = next;
     }
-    return status;
+    return 0;
 }
 
-static csgi_status run(const pool *self, slot *item, const char *sql, int count,
-                       const char *const *values, PGresult **result)
-{
-    csgi_status status = item->connection ? CSGI_OK : connect_slot(self, item);
+/* ---- the pool ---- */
 
-    if (status == CSGI_OK &&
-        !PQsendQueryParams(item->connection, sql, count, NULL, values, NULL, NULL, 0))
-        status = CSGI_EFAIL;
-    if (status == CSGI_OK) status = flush(self, item->connection);
-    if (status == CSGI_OK) status = read_answer(self, item->connection, result);
-    return status;
+/* NULL in the place of one that was closed. */
+static void give_back(pool *self, PGconn *connection)
+{
+    if (connection) self->idle[self->idle_count++] = connection;
+    self->sync->semaphore_release(self->turns);
 }
 
-csgi_status pool_query(pool *self, const char *sql, int count, const char *const *values,
-                       PGresult **result, char why[POOL_WHY_SIZE])
+static PGconn *take(pool *self, csgi_call *call)
 {
-    ExecStatusType kind;
-    csgi_status status;
-    slot *mine;
+    PGconn *taken;
 
-    *result = NULL;
-    snprintf(why, POOL_WHY_SIZE, "no connection was free in time");
-    status = take(self, &mine);
-    if (status != CSGI_OK) return status;
-
-    status = run(self, mine, sql, count, values, result);
-    snprintf(why, POOL_WHY_SIZE, "%s", PQerrorMessage(mine->connection));
-    kind = PQresultStatus(*result);
-    if (status != CSGI_OK) { /* in the middle of something: the next one makes a new one */
-        PQfinish(mine->connection);
-        mine->connection = NULL;
-    } else if (kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK) {
-        status = CSGI_EFAIL;
-    }
-    if (status != CSGI_OK) {
-        PQclear(*result);
-        *result = NULL;
-    }
-    give_back(self, mine);
-    return status;
-}
-
-pool *pool_new(const csgi_host *host, const char *conninfo, size_t size)
-{
-    pool *self = calloc(1, sizeof *self + size * sizeof self->slots[0]);
-
-    if (!self) return NULL;
-    self->host = host;
-    self->wait = host->extension(host, CSGI_WAIT_EXTENSION);
-    if (!self->wait) {
-        free(self);
+    if (csgi_failed(call)) return NULL;
+    if (self->sync->semaphore_acquire(self->turns, TURN_TIMEOUT_MS) != CSGI_OK) {
+        csgi_fail(call, 503, "no connection to the database was free in time");
         return NULL;
     }
-    self->conninfo = conninfo;
-    self->last = &self->first;
-    self->size = size;
-    for (size_t i = size; i > 0; i--)
-        give_back(self, &self->slots[i - 1]);
+    if (self->idle_count) return self->idle[--self->idle_count];
+    taken = make_connection(self, call);
+    if (!taken) give_back(self, NULL);
+    return taken;
+}
+
+static void clear_result(void *result)
+{
+    PQclear(result);
+}
+
+/* It is cleared when the call ends; now, and the call has failed, if it is an error. */
+static PGresult *keep(csgi_call *call, const PGconn *connection, PGresult *result)
+{
+    ExecStatusType kind = PQresultStatus(result);
+
+    if (kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK)
+        fail(call, connection);
+    else if (call->host->defer(call->scope, clear_result, result) == CSGI_OK)
+        return result;
+    else
+        csgi_fail(call, 500, "no memory");
+    PQclear(result);
+    return NULL;
+}
+
+PGresult *pool_query(pool *self, csgi_call *call, const char *sql, int count,
+                     const char *const *values)
+{
+    PGconn *mine = take(self, call);
+    PGresult *result = NULL;
+
+    if (!mine) return NULL;
+    if (PQsendQueryParams(mine, sql, count, NULL, values, NULL, NULL, 0) && flush(call, mine) &&
+        read_answer(call, mine, &result)) {
+        result = keep(call, mine, result);
+        give_back(self, mine);
+        return result;
+    }
+    fail(call, mine);
+    PQclear(result);
+    PQfinish(mine); /* in the middle of something: the next one makes a new one */
+    give_back(self, NULL);
+    return NULL;
+}
+
+pool *pool_new(csgi_call *call)
+{
+    const csgi_task_extension *tasks = call->host->extension(call->host, CSGI_TASK_EXTENSION);
+    size_t size = (size_t)csgi_config_int(call, "connections");
+    pool *self = csgi_alloc(call, sizeof(*self) + size * sizeof(self->idle[0]));
+
+    if (!self) return NULL;
+    self->sync = tasks && CSGI_HAS(tasks, csgi_task_extension, sync) ? tasks->sync : NULL;
+    if (!self->sync || self->sync->semaphore_new(call->host, size, &self->turns) != CSGI_OK) {
+        csgi_fail(call, 500, "this server has no semaphores");
+        return NULL;
+    }
+    self->conninfo = csgi_config_str(call, "conninfo");
     return self;
 }
 
 void pool_free(pool *self)
 {
     if (!self) return;
-    for (size_t i = 0; i < self->size; i++)
-        PQfinish(self->slots[i].connection);
-    free(self);
+    while (self->idle_count)
+        PQfinish(self->idle[--self->idle_count]);
+    (void)self->sync->semaphore_free(self->turns);
 }

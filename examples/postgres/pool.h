@@ -3,24 +3,22 @@
 #ifndef POSTGRES_POOL_H
 #define POSTGRES_POOL_H
 
-#include <csgi/csgi.h>
+#include <csgi/web.h>
 #include <libpq-fe.h>
 
 typedef struct pool pool;
 
-/* Room for what went wrong. */
-#define POOL_WHY_SIZE 256
-
-/* Connects to nothing yet. NULL: no memory, or the server cannot wait for descriptors. The text is
- * borrowed. */
-pool *pool_new(const csgi_host *host, const char *conninfo, size_t size);
+/* For a start-up function. Connects to nothing yet; "conninfo" and "connections" of the
+ * configuration say where to and how many. NULL: the call has failed. */
+pool *pool_new(csgi_call *call);
 /* No query is running. */
 void pool_free(pool *self);
 
 /* Runs one statement on a connection that is free, waiting for one, and for the answer; others are
- * served meanwhile. The result is to be cleared by PQclear. On failure why says what PostgreSQL
- * said. CSGI_EFAIL, CSGI_ENOMEM, CSGI_ETIMEDOUT, CSGI_ECANCELED. [task] [suspends] */
-csgi_status pool_query(pool *self, const char *sql, int count, const char *const *values,
-                       PGresult **result, char why[POOL_WHY_SIZE]);
+ * served meanwhile. The result lives until the call ends. NULL: the call has failed, with 503 when
+ * no connection was free in time, 504 when PostgreSQL took too long, 502 for all else; the log has
+ * what PostgreSQL said. [suspends] */
+PGresult *pool_query(pool *self, csgi_call *call, const char *sql, int count,
+                     const char *const *values);
 
 #endif
