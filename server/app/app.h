@@ -113,7 +113,9 @@ void app_set_free(app_set *self);
 void app_set_dispatch(app_set *self, exchange *request);
 /* Calls running now. */
 size_t app_set_running(const app_set *self);
-/* A line for each job that is running, with what is to be said of it; no more than ten. */
+/* A line for each call that is running, with what is to be said of it; no more than ten. */
+void app_set_log_calls(const app_set *self, const char *what);
+/* Likewise for each job. */
 void app_set_log_jobs(const app_set *self, const char *what);
 /* Calls fn(arg) once, on the loop, when no call and no job is running; perhaps at once. [loop] */
 void app_set_when_idle(app_set *self, void (*fn)(void *arg), void *arg);

@@ -4,16 +4,20 @@
 
 #include <stdlib.h>
 
+#include "app/blocking.h"
 #include "app/event.h"
 #include "app/ext_task.h"
 #include "app/http_call.h"
 #include "app/instance.h"
 #include "app/table.h"
 #include "base/str.h"
+#include "log/log.h"
 
 #define STARTUP_TIMEOUT_MS  30000u
 #define SHUTDOWN_TIMEOUT_MS 10000u
 #define DEFER_TIMEOUT_MS    10000u
+/* No more than these are named. */
+#define CALLS_NAMED 10
 
 static void set_default_ms(uint64_t *value, uint64_t otherwise)
 {
@@ -184,6 +188,22 @@ void app_set_cut_shutdown(app_set *self)
     LIST_EACH (node, &self->retired) {
         lifespan_cut(&CONTAINER_OF(node, instance, node)->lifespan);
     }
+}
+
+void app_set_log_calls(const app_set *self, const char *what)
+{
+    size_t told = 0;
+
+    LIST_EACH (node, &self->calls) {
+        const call *each = &CONTAINER_OF(node, http_call, node)->base;
+
+        if (told++ == CALLS_NAMED) break;
+        log_warning("plugin %.*s, endpoint %.*s %s%s", STR_ARG(each->label->plugin),
+                    STR_ARG(each->label->endpoint), what,
+                    blocking_holds_thread(each) ? ", on a thread" : "");
+    }
+    if (self->running > CALLS_NAMED)
+        log_warning("%zu more calls likewise", self->running - CALLS_NAMED);
 }
 
 void app_set_tell_step(const app_set *self, csgi_str whose, const char *step)

@@ -35,9 +35,10 @@ struct app_set {
     bool draining;
     void (*on_idle)(void *arg);
     void *on_idle_arg;
-    app_table *table;         /* what is served; NULL before there is one */
-    uint64_t full_logged_ms;  /* when a 503 was last logged */
-    lifespan_group *settling; /* the start-up or shut-down of all */
+    app_table *table;        /* what is served; NULL before there is one */
+    uint64_t full_logged_ms; /* when a 503 was last logged */
+    uint64_t threads_refused, threads_refused_logged_ms; /* 503 for want of a thread; likewise */
+    lifespan_group *settling;                            /* the start-up or shut-down of all */
 };
 
 /* The instance of that name that serves, or NULL. */

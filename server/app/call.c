@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "app/blocking.h"
 #include "app/instance.h"
 #include "base/str.h"
 #include "log/log.h"
@@ -13,6 +14,8 @@ struct deferred {
     deferred *next;
     csgi_fn fn;
     void *arg;
+    blocking *on; /* NULL: the task runs it */
+    const task_label *label;
 };
 
 /* The deferred functions had their time: the shield goes, and what they wait for is cancelled. */
@@ -117,12 +120,12 @@ uint64_t call_due_ms(const loop *runner)
     return of && of->deadline_ms < due_ms ? of->deadline_ms : due_ms;
 }
 
-csgi_status call_defer(call *self, csgi_fn fn, void *arg)
+csgi_status call_defer(call *self, csgi_fn fn, void *arg, blocking *on, const task_label *label)
 {
     deferred *added = arena_alloc(self->arena, sizeof *added, _Alignof(deferred));
 
     if (!added) return CSGI_ENOMEM;
-    *added = (deferred){ self->deferred, fn, arg };
+    *added = (deferred){ self->deferred, fn, arg, on, label };
     self->deferred = added;
     return CSGI_OK;
 }
@@ -137,7 +140,10 @@ void call_run_deferred(call *self)
         deferred *due = self->deferred;
 
         self->deferred = due->next;
-        due->fn(due->arg);
+        if (due->on)
+            blocking_run_deferred(due->on, due->label, due->fn, due->arg);
+        else
+            due->fn(due->arg);
     }
     timer_stop(self->set->loop, &self->defer_limit);
     if (!self->is_shielded) return;

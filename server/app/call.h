@@ -16,6 +16,7 @@ typedef struct deferred deferred;
 typedef struct csgi_task csgi_task;
 typedef struct csgi_group csgi_group;
 typedef struct notices notices;
+typedef struct blocking blocking;
 
 typedef struct call {
     app_set *set;
@@ -29,14 +30,16 @@ typedef struct call {
     csgi_task *spare;   /* joined ones, to be used again */
     csgi_group *spare_group;
     task_wait *children_waiter;
-    notices *notices;     /* NULL: nobody wants to be told */
-    bool is_http;         /* it is part of an http_call */
-    bool is_returned;     /* the application's function has returned */
-    bool is_shielded;     /* while deferred functions run within their time */
-    bool is_cancelled;    /* by the server, not for a disconnect */
-    bool is_outdated;     /* code that it runs has been replaced by a reload: finish */
-    unsigned depth;       /* in-process calls that led here */
-    uint64_t deadline_ms; /* on loop_now_ms, when it must have ended; UINT64_MAX: no deadline */
+    notices *notices;        /* NULL: nobody wants to be told */
+    blocking *thread;        /* the last that it had; NULL: it had none */
+    bool asker_holds_thread; /* of the in-process calls that led here */
+    bool is_http;            /* it is part of an http_call */
+    bool is_returned;        /* the application's function has returned */
+    bool is_shielded;        /* while deferred functions run within their time */
+    bool is_cancelled;       /* by the server, not for a disconnect */
+    bool is_outdated;        /* code that it runs has been replaced by a reload: finish */
+    unsigned depth;          /* in-process calls that led here */
+    uint64_t deadline_ms;    /* on loop_now_ms, when it must have ended; UINT64_MAX: no deadline */
 } call;
 
 /* In a task's owner: begins a call of the app with no task. label and memory outlive it. */
@@ -52,8 +55,8 @@ void call_cancel(call *self);
  * once, before it is CSGI_ECANCELED. [loop] */
 void call_time_out(call *self);
 
-/* csgi_host.defer. */
-csgi_status call_defer(call *self, csgi_fn fn, void *arg);
+/* csgi_host.defer. `on`: to be run on that thread, for whom label names; else they are NULL. */
+csgi_status call_defer(call *self, csgi_fn fn, void *arg, blocking *on, const task_label *label);
 /* Runs what was deferred, shielded until the limit has passed. [task] [suspends] */
 void call_run_deferred(call *self);
 

@@ -3,6 +3,7 @@
  * in process, and an app's clients. */
 #include "app/extensions.h"
 
+#include "app/anywhere.h"
 #include "app/http_call.h"
 #include "app/instance.h"
 #include "base/str.h"
@@ -170,9 +171,15 @@ void ext_client_free_all(instance *owner)
         settings_release(CONTAINER_OF(first, settings, node));
 }
 
+ANYWHERE_3(csgi_status, on_client_new, const csgi_host *, const csgi_client_options *,
+           csgi_client **)
+ANYWHERE_VOID_1(on_client_free, csgi_client *)
+ANYWHERE_4(csgi_status, on_fetch, const csgi_host *, csgi_arena *, const csgi_client_request *,
+           const csgi_client_response **)
+
 const csgi_client_extension ext_client = {
     .size = sizeof(csgi_client_extension),
-    .fetch = on_fetch,
-    .client_new = on_client_new,
-    .client_free = on_client_free,
+    .fetch = on_fetch_anywhere,
+    .client_new = on_client_new_anywhere,
+    .client_free = on_client_free_anywhere,
 };

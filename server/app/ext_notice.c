@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The extension csgi.draft.notice/1: functions that are called when a call's client has gone, or
  * when the server drains. A call that registers none costs nothing. */
+#include "app/anywhere.h"
 #include "app/extensions.h"
 #include "app/http_call.h"
 
@@ -133,9 +134,14 @@ static void on_forget(csgi_notice *notice)
     list_remove(&notice->node);
 }
 
+ANYWHERE_4(csgi_status, on_on_disconnect, const csgi_scope *, csgi_fn, void *, csgi_notice **)
+ANYWHERE_4(csgi_status, on_on_draining, const csgi_scope *, csgi_draining_fn, void *,
+           csgi_notice **)
+ANYWHERE_VOID_1(on_forget, csgi_notice *)
+
 const csgi_notice_extension ext_notice = {
     .size = sizeof(csgi_notice_extension),
-    .on_disconnect = on_on_disconnect,
-    .on_draining = on_on_draining,
-    .forget = on_forget,
+    .on_disconnect = on_on_disconnect_anywhere,
+    .on_draining = on_on_draining_anywhere,
+    .forget = on_forget_anywhere,
 };

@@ -2,6 +2,7 @@
  * The extension csgi.draft.task/1: sleeping, and further tasks of a call. */
 #include "app/ext_task.h"
 
+#include "app/anywhere.h"
 #include "app/extensions.h"
 #include "app/instance.h"
 
@@ -186,20 +187,34 @@ static csgi_status on_shield_leave(const csgi_host *host)
     return current ? task_unshield_for_app(current) : CSGI_ESTATE;
 }
 
+ANYWHERE_2(csgi_status, on_sleep_ms, const csgi_host *, uint64_t)
+ANYWHERE_4(csgi_status, on_spawn, const csgi_scope *, csgi_task_fn, void *, csgi_task **)
+ANYWHERE_2(csgi_status, on_join, csgi_task *, csgi_status *)
+ANYWHERE_VOID_1(on_cancel, csgi_task *)
+ANYWHERE_3(csgi_status, on_deadline_enter, const csgi_host *, uint64_t, csgi_deadline **)
+ANYWHERE_2(csgi_status, on_deadline_leave, const csgi_host *, csgi_deadline *)
+ANYWHERE_1(csgi_status, on_shield_enter, const csgi_host *)
+ANYWHERE_1(csgi_status, on_shield_leave, const csgi_host *)
+ANYWHERE_2(csgi_status, ext_group_open, const csgi_scope *, csgi_group **)
+ANYWHERE_3(csgi_status, ext_group_spawn, csgi_group *, csgi_task_fn, void *)
+ANYWHERE_1(csgi_status, ext_group_wait, csgi_group *)
+ANYWHERE_VOID_1(ext_group_cancel, csgi_group *)
+ANYWHERE_5(csgi_status, ext_start_job, const csgi_host *, csgi_str, uint32_t, csgi_job_fn, void *)
+
 const csgi_task_extension ext_task = {
     .size = sizeof(csgi_task_extension),
-    .sleep_ms = on_sleep_ms,
-    .spawn = on_spawn,
-    .join = on_join,
-    .cancel = on_cancel,
-    .deadline_enter = on_deadline_enter,
-    .deadline_leave = on_deadline_leave,
-    .shield_enter = on_shield_enter,
-    .shield_leave = on_shield_leave,
-    .group_open = ext_group_open,
-    .group_spawn = ext_group_spawn,
-    .group_wait = ext_group_wait,
-    .group_cancel = ext_group_cancel,
-    .start_job = ext_start_job,
+    .sleep_ms = on_sleep_ms_anywhere,
+    .spawn = on_spawn_anywhere,
+    .join = on_join_anywhere,
+    .cancel = on_cancel_anywhere,
+    .deadline_enter = on_deadline_enter_anywhere,
+    .deadline_leave = on_deadline_leave_anywhere,
+    .shield_enter = on_shield_enter_anywhere,
+    .shield_leave = on_shield_leave_anywhere,
+    .group_open = ext_group_open_anywhere,
+    .group_spawn = ext_group_spawn_anywhere,
+    .group_wait = ext_group_wait_anywhere,
+    .group_cancel = ext_group_cancel_anywhere,
+    .start_job = ext_start_job_anywhere,
     .sync = &ext_task_sync,
 };

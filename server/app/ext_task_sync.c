@@ -2,6 +2,7 @@
  * Events, semaphores and queues between the tasks of one worker. */
 #include <stdlib.h>
 
+#include "app/anywhere.h"
 #include "app/ext_task.h"
 #include "app/instance.h"
 #include "loop/waiters.h"
@@ -226,20 +227,35 @@ static csgi_status on_queue_free(csgi_queue *self)
     return CSGI_OK;
 }
 
+ANYWHERE_2(csgi_status, on_event_new, const csgi_host *, csgi_task_event **)
+ANYWHERE_VOID_1(on_event_set, csgi_task_event *)
+ANYWHERE_VOID_1(on_event_clear, csgi_task_event *)
+ANYWHERE_2(csgi_status, on_event_wait, csgi_task_event *, uint64_t)
+ANYWHERE_1(csgi_status, on_event_free, csgi_task_event *)
+ANYWHERE_3(csgi_status, on_semaphore_new, const csgi_host *, uint64_t, csgi_semaphore **)
+ANYWHERE_2(csgi_status, on_semaphore_acquire, csgi_semaphore *, uint64_t)
+ANYWHERE_VOID_1(on_semaphore_release, csgi_semaphore *)
+ANYWHERE_1(csgi_status, on_semaphore_free, csgi_semaphore *)
+ANYWHERE_3(csgi_status, on_queue_new, const csgi_host *, size_t, csgi_queue **)
+ANYWHERE_3(csgi_status, on_queue_put, csgi_queue *, void *, uint64_t)
+ANYWHERE_3(csgi_status, on_queue_get, csgi_queue *, void **, uint64_t)
+ANYWHERE_VOID_1(on_queue_close, csgi_queue *)
+ANYWHERE_1(csgi_status, on_queue_free, csgi_queue *)
+
 const csgi_sync_functions ext_task_sync = {
     .size = sizeof(csgi_sync_functions),
-    .event_new = on_event_new,
-    .event_set = on_event_set,
-    .event_clear = on_event_clear,
-    .event_wait = on_event_wait,
-    .event_free = on_event_free,
-    .semaphore_new = on_semaphore_new,
-    .semaphore_acquire = on_semaphore_acquire,
-    .semaphore_release = on_semaphore_release,
-    .semaphore_free = on_semaphore_free,
-    .queue_new = on_queue_new,
-    .queue_put = on_queue_put,
-    .queue_get = on_queue_get,
-    .queue_close = on_queue_close,
-    .queue_free = on_queue_free,
+    .event_new = on_event_new_anywhere,
+    .event_set = on_event_set_anywhere,
+    .event_clear = on_event_clear_anywhere,
+    .event_wait = on_event_wait_anywhere,
+    .event_free = on_event_free_anywhere,
+    .semaphore_new = on_semaphore_new_anywhere,
+    .semaphore_acquire = on_semaphore_acquire_anywhere,
+    .semaphore_release = on_semaphore_release_anywhere,
+    .semaphore_free = on_semaphore_free_anywhere,
+    .queue_new = on_queue_new_anywhere,
+    .queue_put = on_queue_put_anywhere,
+    .queue_get = on_queue_get_anywhere,
+    .queue_close = on_queue_close_anywhere,
+    .queue_free = on_queue_free_anywhere,
 };

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/anywhere.h"
 #include "app/instance.h"
 #include "app/whole_file.h"
 #include "base/str.h"
@@ -59,14 +60,26 @@ static csgi_status on_fd(const csgi_host *host, int32_t fd, uint32_t wanted, uin
     return status;
 }
 
+static csgi_status check_task(const instance *self)
+{
+    return task_check(self->set->loop);
+}
+ANYWHERE_1(csgi_status, check_task, const instance *)
+
 static csgi_status on_offload(const csgi_host *host, csgi_status (*fn)(void *arg), void *arg,
                               csgi_status *result)
 {
     const instance *self = host->server;
-    task *current = task_current(self->set->loop);
+    task *current;
     csgi_status status;
 
     if (!fn || !result) return CSGI_EINVAL;
+    if (bridge_here()) { /* such a thread it is already */
+        status = check_task_anywhere(self);
+        if (status == CSGI_OK) *result = fn(arg);
+        return status;
+    }
+    current = task_current(self->set->loop);
     if (!current) return CSGI_ESTATE;
     status = offload_run(self->set->loop, fn, arg, result);
     if (status == CSGI_ELIMIT)
@@ -163,10 +176,15 @@ static csgi_status on_resolve(const csgi_host *host, csgi_arena *into, csgi_str 
     return status;
 }
 
+ANYWHERE_5(csgi_status, on_fd, const csgi_host *, int32_t, uint32_t, uint64_t, uint32_t *)
+ANYWHERE_5(csgi_status, on_read_file, const csgi_host *, csgi_arena *, csgi_str, uint64_t,
+           csgi_str *)
+ANYWHERE_4(csgi_status, on_resolve, const csgi_host *, csgi_arena *, csgi_str, csgi_addresses *)
+
 const csgi_wait_extension ext_wait = {
     .size = sizeof(csgi_wait_extension),
-    .fd = on_fd,
+    .fd = on_fd_anywhere,
     .offload = on_offload,
-    .read_file = on_read_file,
-    .resolve = on_resolve,
+    .read_file = on_read_file_anywhere,
+    .resolve = on_resolve_anywhere,
 };

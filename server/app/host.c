@@ -2,6 +2,8 @@
  * The functions of csgi_host. A plugin may call them with anything: bad arguments are errors. */
 #include <string.h>
 
+#include "app/anywhere.h"
+#include "app/blocking.h"
 #include "app/event.h"
 #include "app/extensions.h"
 #include "app/instance.h"
@@ -57,6 +59,7 @@ static csgi_status on_fail(const csgi_host *host, csgi_status code, csgi_str det
     }
     return code;
 }
+ANYWHERE_3(csgi_status, on_fail, const csgi_host *, csgi_status, csgi_str)
 
 static void on_last_error(const csgi_host *host, csgi_str *detail)
 {
@@ -65,6 +68,7 @@ static void on_last_error(const csgi_host *host, csgi_str *detail)
 
     if (detail) *detail = scope_str(current ? task_error(current) : buffer_str(&self->error));
 }
+ANYWHERE_VOID_2(on_last_error, const csgi_host *, csgi_str *)
 
 static uint64_t on_now_ns(const csgi_host *host)
 {
@@ -76,6 +80,13 @@ static void *on_alloc(csgi_arena *from, size_t size, size_t align)
 {
     return from ? arena_alloc(from, size, align) : NULL;
 }
+ANYWHERE_3(void *, on_alloc, csgi_arena *, size_t, size_t)
+
+static void *on_alloc_from(csgi_arena *from, size_t size, size_t align)
+{
+    if (bridge_here() && !blocking_owns(from)) return on_alloc_anywhere(from, size, align);
+    return on_alloc(from, size, align);
+}
 
 static csgi_status on_arena_open(const csgi_scope *scope, csgi_arena **child)
 {
@@ -83,7 +94,7 @@ static csgi_status on_arena_open(const csgi_scope *scope, csgi_arena **child)
     csgi_arena *opened;
 
     if (!of || !child) return CSGI_EINVAL;
-    opened = arena_open(of->arena);
+    opened = arena_open(bridge_here() ? blocking_arena() : of->arena);
     if (!opened) return CSGI_ENOMEM;
     *child = opened;
     return CSGI_OK;
@@ -93,12 +104,14 @@ static void on_arena_close(csgi_arena *child)
 {
     if (child) arena_close(child);
 }
+ANYWHERE_VOID_1(on_arena_close, csgi_arena *)
 
 static csgi_status on_defer(const csgi_scope *scope, csgi_fn fn, void *arg)
 {
     call *of = call_of_scope(scope);
 
-    return of && fn ? call_defer(of, fn, arg) : CSGI_EINVAL;
+    if (!of || !fn) return CSGI_EINVAL;
+    return bridge_here() ? blocking_defer(of, fn, arg) : call_defer(of, fn, arg, NULL, NULL);
 }
 
 static csgi_status on_derive(const csgi_scope *scope, csgi_scope **copy)
@@ -113,6 +126,7 @@ static csgi_status on_derive(const csgi_scope *scope, csgi_scope **copy)
     *copy = derived;
     return CSGI_OK;
 }
+ANYWHERE_2(csgi_status, on_derive, const csgi_scope *, csgi_scope **)
 
 static csgi_status on_copy_event(csgi_arena *into, const csgi_event *event, csgi_event **copy)
 {
@@ -125,6 +139,7 @@ static csgi_status on_copy_event(csgi_arena *into, const csgi_event *event, csgi
     *copy = made;
     return CSGI_OK;
 }
+ANYWHERE_3(csgi_status, on_copy_event, csgi_arena *, const csgi_event *, csgi_event **)
 
 static uint64_t on_deadline_ns(const csgi_scope *scope)
 {
@@ -135,6 +150,7 @@ static uint64_t on_deadline_ns(const csgi_scope *scope)
     due_ms = call_current(of->set->loop) == of ? call_due_ms(of->set->loop) : of->deadline_ms;
     return due_ms < UINT64_MAX ? due_ms * 1000000 : UINT64_MAX;
 }
+ANYWHERE_1(uint64_t, on_deadline_ns, const csgi_scope *)
 
 static int32_t on_is_draining(const csgi_scope *scope)
 {
@@ -142,6 +158,7 @@ static int32_t on_is_draining(const csgi_scope *scope)
 
     return of && call_is_draining(of);
 }
+ANYWHERE_1(int32_t, on_is_draining, const csgi_scope *)
 
 void host_init(csgi_host *host, instance *owner)
 {
@@ -162,16 +179,16 @@ void host_init(csgi_host *host, instance *owner)
         .extension = on_extension,
         .log = on_log,
         .post = on_post,
-        .fail = on_fail,
-        .last_error = on_last_error,
+        .fail = on_fail_anywhere,
+        .last_error = on_last_error_anywhere,
         .now_ns = on_now_ns,
-        .alloc = on_alloc,
+        .alloc = on_alloc_from,
         .arena_open = on_arena_open,
-        .arena_close = on_arena_close,
+        .arena_close = on_arena_close_anywhere,
         .defer = on_defer,
-        .derive = on_derive,
-        .copy_event = on_copy_event,
-        .deadline_ns = on_deadline_ns,
-        .is_draining = on_is_draining,
+        .derive = on_derive_anywhere,
+        .copy_event = on_copy_event_anywhere,
+        .deadline_ns = on_deadline_ns_anywhere,
+        .is_draining = on_is_draining_anywhere,
     };
 }

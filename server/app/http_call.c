@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 
+#include "app/blocking.h"
 #include "app/event.h"
 #include "app/instance.h"
 #include "app/table.h"
@@ -326,6 +327,8 @@ void http_call_begin(app_set *set, exchange *request, const app_target *target, 
         return;
     }
     self->base.depth = depth;
+    if (depth && call_current(set->loop))
+        self->base.asker_holds_thread = blocking_holds_thread(call_current(set->loop));
     set_deadline(self);
     task_begin(self->base.task, self->base.label, http_call_run, on_call_end, self);
     list_prepend(&set->calls, &self->node);

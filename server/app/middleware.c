@@ -3,6 +3,7 @@
  */
 #include "app/http_call.h"
 
+#include "app/blocking.h"
 #include "app/instance.h"
 #include "base/str.h"
 #include "log/log.h"
@@ -44,7 +45,9 @@ csgi_status frame_run(frame *self, const csgi_scope *scope, csgi_receive *receiv
     void *state = self->endpoint->instance->state;
     csgi_status status;
 
-    if (endpoint->call) {
+    if (endpoint->flags & CSGI_BLOCKING) {
+        status = blocking_run(self, scope, receive, send);
+    } else if (endpoint->call) {
         status = endpoint->call(state, scope, receive, send);
     } else {
         status = endpoint->around(state, &self->inner, scope, receive, send);

@@ -286,9 +286,20 @@ const option_entry option_table[] = {
       BOUNDS(1, 1024),
       .metavar = "NUMBER",
       .fallback = "32",
-      .help = "at most so many for plugins' blocking functions; started when needed",
-      .more = "When all are busy, 1024 functions more may wait for one; beyond that a plugin is "
-              "refused with CSGI_ELIMIT." },
+      .help = "at most so many for blocking endpoints, and as many for blocking functions",
+      .more = "They are started when they are first needed. Functions are what plugins give to "
+              "offload, and files that are read." },
+    { .name = "thread-queue",
+      .group = OPTIONS_LIMITS,
+      .also = OPTION_OF_CALL,
+      .kind = OPTION_NUMBER,
+      FIELD(thread_queue),
+      BOUNDS(1, 65536),
+      .metavar = "NUMBER",
+      .fallback = "1024",
+      .help = "so many requests, and as many functions, may wait for a thread",
+      .more = "Beyond that a request to a blocking endpoint is answered 503, with a Retry-After, "
+              "and a function is refused with CSGI_ELIMIT." },
     { .name = "timeout-keep-alive",
       .group = OPTIONS_TIMEOUTS,
       .kind = OPTION_DURATION,

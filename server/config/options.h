@@ -40,7 +40,7 @@ typedef struct server_options {
     uint64_t limit_max_requests, limit_max_requests_jitter; /* 0: none */
     uint64_t timeout_headers_ms, timeout_body_ms, timeout_write_ms;
     uint64_t timeout_keep_alive_ms, timeout_graceful_shutdown_ms, timeout_startup_ms;
-    uint64_t stall_threshold_ms, stack_size, threads;
+    uint64_t stall_threshold_ms, stack_size, threads, thread_queue;
     uint64_t log_level;              /* a log_level */
     uint64_t log_format;             /* LOG_PLAIN or LOG_JSON */
     const char *forwarded_allow_ips; /* a trust_list */

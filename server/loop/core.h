@@ -78,11 +78,19 @@ typedef struct readiness {
     int waiters;
 } readiness;
 
-typedef struct offload_pool offload_pool;
+typedef struct thread_pool thread_pool;
 
-typedef struct offload_limits {
-    size_t max_threads, max_queued;
-} offload_limits;
+/* Each kind has threads of its own, so that neither waits for the other: an endpoint that blocks
+ * may ask for what takes a thread of the functions'. */
+typedef enum pool_kind {
+    POOL_FUNCTIONS, /* given to offload_run */
+    POOL_ENDPOINTS, /* bridges */
+    POOL_KINDS
+} pool_kind;
+
+typedef struct thread_limits {
+    size_t max_threads, max_queued; /* of each pool */
+} thread_limits;
 
 typedef struct loop_work loop_work;
 
@@ -105,8 +113,8 @@ struct loop {
     stall stall;
     crash_stack crash_stack;
     readiness readiness;
-    offload_pool *offload; /* NULL until the first offload_run */
-    offload_limits offload_limits;
+    thread_pool *pools[POOL_KINDS]; /* NULL until one is first needed */
+    thread_limits thread_limits;
 };
 
 /* Keeps the loop from blocking in its next poll, and from ending. */
@@ -120,9 +128,8 @@ bool timers_are_due(const loop *self);
 /* Begins to close what readiness_wait has made. Nobody waits (CHECKed). */
 void readiness_close(loop *self);
 
-/* Ends the threads that offload_run has made, and begins to close the rest. Nobody waits (CHECKed).
- */
-void offload_close(loop *self);
+/* Ends the threads of the pools, and begins to close the rest. Nobody waits (CHECKed). */
+void thread_pools_close(loop *self);
 
 /* Makes the scheduler, without tasks; fails as stack_pool_init does. */
 csgi_status tasks_init(loop *self, const loop_options *options);

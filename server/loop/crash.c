@@ -33,8 +33,9 @@ static _Thread_local const loop *loop_here;
 static _Thread_local csgi_str step_plugin;
 static _Thread_local const char *step_here;
 
-/* Whom this thread of a pool works for, and where its stack ends. */
+/* Whom this thread of a pool works for, doing what, and where its stack ends. */
 static _Thread_local const task_label *offload_label;
+static _Thread_local const char *offload_doing;
 static _Thread_local const char *offload_low;
 
 /* One line, cut to fit. */
@@ -94,7 +95,7 @@ static void describe_place(crash_line *line, const task *victim)
         line_add_label(line, victim->label);
     } else if (offload_label) {
         line_add_label(line, offload_label);
-        line_add_text(line, ", in a function given to offload");
+        line_add_text(line, offload_doing);
     } else if (step_here) {
         line_add_text(line, step_here);
         line_add_text(line, " of ");
@@ -202,10 +203,15 @@ void crash_set_step(csgi_str plugin, const char *step)
     step_here = step;
 }
 
-void crash_set_offload(const task_label *label, const char *stack_low)
+void crash_set_offload(const task_label *label, const char *doing)
 {
+    offload_doing = doing;
     offload_label = label;
-    offload_low = stack_low;
+}
+
+void crash_set_thread_stack(const char *low)
+{
+    offload_low = low;
 }
 
 csgi_status crash_stack_init(crash_stack *self, const loop *owner)

@@ -11,11 +11,12 @@
  * Both are borrowed until the next call; step NULL: the server's own work. */
 void crash_set_step(csgi_str plugin, const char *step);
 
-/* From now on a crash of the calling thread, one of a pool, is told as its label's, in a function
- * given to offload; NULL: it works for nobody. stack_low: where its stack ends, or a guard before
- * that; NULL: not known. */
+/* From now on a crash of the calling thread, one of a pool, is told as its label's, followed by
+ * doing; NULL: it works for nobody. */
 struct task_label;
-void crash_set_offload(const struct task_label *label, const char *stack_low);
+void crash_set_offload(const struct task_label *label, const char *doing);
+/* Where the stack of the calling thread ends, or a guard before that; NULL: not known. */
+void crash_set_thread_stack(const char *low);
 
 /* A thread's alternate signal stack, without which a stack overflow cannot be told. */
 typedef struct crash_stack {

@@ -8,7 +8,9 @@
 
 #include "log/log.h"
 #include "loop/core.h"
-#include "loop/offload.h"
+
+#define DEFAULT_THREADS 32
+#define DEFAULT_QUEUED  1024
 
 struct loop_work {
     loop_work *next;
@@ -127,7 +129,7 @@ static void close_handles(loop *self)
     }
     loop_close_signals(self);
     readiness_close(self);
-    offload_close(self);
+    thread_pools_close(self);
     while (self->open_handles > 0)
         uv_run(&self->uv, UV_RUN_NOWAIT);
 }
@@ -164,9 +166,9 @@ static csgi_status init_parts(loop *self, const loop_options *options)
     pthread_mutex_init(&self->posts_lock, NULL);
     self->last_post = &self->first_post;
     list_init(&self->signals);
-    self->offload_limits = (offload_limits){
-        .max_threads = options->max_threads ? options->max_threads : OFFLOAD_THREADS,
-        .max_queued = options->max_queued ? options->max_queued : OFFLOAD_QUEUED,
+    self->thread_limits = (thread_limits){
+        .max_threads = options->max_threads ? options->max_threads : DEFAULT_THREADS,
+        .max_queued = options->max_queued ? options->max_queued : DEFAULT_QUEUED,
     };
     return 0;
 

@@ -25,8 +25,9 @@ typedef struct loop_options {
     stack_guard guard;
     uint64_t stall_threshold_ms; /* the stall detector names who held the loop for longer; 0: no
                                     detector */
-    size_t max_threads;          /* for blocking code (offload.h); 0: 32 */
-    size_t max_queued; /* blocking functions that wait for a thread; beyond: CSGI_ELIMIT; 0: 1024 */
+    /* Of functions that block (offload.h), and as many of endpoints (bridge.h). */
+    size_t max_threads; /* 0: 32 */
+    size_t max_queued;  /* that wait for a thread; beyond: CSGI_ELIMIT; 0: 1024 */
 } loop_options;
 
 /* Makes a loop for the calling thread. 0, CSGI_ENOMEM, or CSGI_EFAIL with the reason logged. */

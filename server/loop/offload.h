@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Blocking code of tasks, on a bounded pool of threads that start when they are first needed. */
+ * Blocking functions of tasks, each on a thread of the loop's pool. */
 #ifndef CAPRICORN_LOOP_OFFLOAD_H
 #define CAPRICORN_LOOP_OFFLOAD_H
 
 #include "loop/task.h"
-
-#define OFFLOAD_THREADS 32   /* loop_options.max_threads by default */
-#define OFFLOAD_QUEUED  1024 /* loop_options.max_queued */
 
 /* Runs fn(arg) on a thread of the pool while the running task waits, and stores what it returned.
  * Once it has begun the task waits for its end, cancelled or not, so that arg may lie on the task's

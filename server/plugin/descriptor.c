@@ -142,13 +142,6 @@ static csgi_status check_endpoint_flags(const reader *self, const csgi_endpoint 
                       "without them",
                       STR_ARG(from->name), unknown, CSGI_ABI_MAJOR, CSGI_ABI_MINOR);
     }
-    if (from->flags & CSGI_BLOCKING) {
-        return refuse(self,
-                      "endpoint \"%.*s\" is blocking (CSGI_BLOCKING), and blocking endpoints are "
-                      "not supported by this version of the server: use a newer server, or clear "
-                      "the flag and do not block",
-                      STR_ARG(from->name));
-    }
     return CSGI_OK;
 }
 

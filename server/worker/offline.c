@@ -33,6 +33,7 @@ static csgi_status make_set(offline *self, const server_options *options,
 {
     const loop_options of_loop = { .stack_size = options->stack_size,
                                    .max_threads = (size_t)options->threads,
+                                   .max_queued = (size_t)options->thread_queue,
                                    .stall_threshold_ms = options->stall_threshold_ms };
     const app_options of_apps = { .server_url = purpose->server_url,
                                   .root_path = str_from(options->root_path),

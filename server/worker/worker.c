@@ -176,6 +176,7 @@ static void on_patience_over(timer *patience)
         break;
     case STAGE_CUT:
         app_set_log_jobs(self->apps, "goes on although it is cancelled");
+        app_set_log_calls(self->apps, "goes on although it is cancelled");
         log_error("%zu calls go on although they are cancelled: leaving without them",
                   app_set_running(self->apps));
         leave(self, EXIT_STUCK);
@@ -296,6 +297,7 @@ static csgi_status make_loop(worker *self)
 {
     const loop_options of_loop = { .stack_size = self->options->stack_size,
                                    .max_threads = (size_t)self->options->threads,
+                                   .max_queued = (size_t)self->options->thread_queue,
                                    .stall_threshold_ms = self->options->stall_threshold_ms };
     csgi_status status = loop_new(&of_loop, &self->loop);
 

@@ -105,9 +105,6 @@ LOADER_FAULTS = {
     "unknown flag of an endpoint": (source("endpoint_flag"),
                                     r"endpoint \"one\" sets the flags 0x80000000, which a server "
                                     r"must understand"),
-    "blocking endpoint": (source("blocking"),
-                          r"endpoint \"one\" is blocking \(CSGI_BLOCKING\), and blocking endpoints "
-                          r"are not supported by this version"),
     "unresolved symbol": (source("unresolved"),
                           r"needs the symbol \"frobnicate\", which neither it nor its libraries "
                           r"define: link what defines it into the plugin"),

@@ -27,7 +27,7 @@ def test_all_of_them_are_served_from_one_directory(serve):
     assert {"hello", "hello_web", "timing"} <= set(built)
     server = serve(*built)  # postgres and redis connect when they are asked: see their tests
     replies = {"hello": "/hello/ada", "hello_web": "/greet/ada", "cpp_throw": "/throw/ada"}
-    asked_below = {"timing", "background", "periodic", "fan_out", "postgres", "redis"}
+    asked_below = {"timing", "background", "blocking", "periodic", "fan_out", "postgres", "redis"}
     assert set(names) - asked_below == set(replies), "an example that nobody asks"
     for name in set(built) & set(replies):
         reply = server.get(replies[name])
@@ -58,6 +58,31 @@ def test_the_raw_examples_stand_a_route_without_their_parameter(tmp_path):
     with Server(plugin_dir=BUILD / "plugins", arguments=[str(file)]) as server:
         for name in built:
             assert server.get(f"/{name}").status == 200
+
+
+# ---- blocking: a handler that blocks ----
+
+
+def test_a_handler_that_blocks_writes_and_is_counted(serve):
+    server = serve("blocking")
+    connections = [server.connect() for _ in range(10)]
+    for i, connection in enumerate(connections):
+        connection.send_request("POST", f"/guests/ada{i}")
+    replies = [connection.read_response() for connection in connections]
+    assert [reply.status for reply in replies] == [201] * 10
+    assert sorted(reply.json()["number"] for reply in replies) == list(range(1, 11))
+    assert server.get("/guests").json() == {"guests": 10}
+    lines = (server.directory / "guests.txt").read_text().splitlines()
+    assert sorted(lines) == [f"ada{i}" for i in range(10)]
+    for connection in connections:
+        connection.close()
+
+
+def test_what_blocks_may_fail(serve):
+    server = serve("blocking", configs={"blocking": '{"file": "/nowhere/guests.txt"}'})
+    reply = server.request("POST", "/guests/ada")
+    assert (reply.status, reply.json()) == (503, {"detail": "the guest book cannot be written to"})
+    server.wait_for_log("cannot write to the guest book: No such file or directory")
 
 
 # ---- background: work after the reply ----

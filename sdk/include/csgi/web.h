@@ -113,7 +113,19 @@ typedef struct csgi_declaration {
 #define CSGI_DELETE(handler, ...) CSGI_ROUTE(handler, "DELETE", __VA_ARGS__)
 /* The same for any methods: CSGI_ROUTE(save, "PUT,PATCH", "/items/{id}"); */
 #define CSGI_ROUTE(handler, methods, ...) \
-    CSGI_ROUTE_(handler, methods, __VA_ARGS__, { .in = CSGI_IN_END })
+    CSGI_ROUTE_(handler, 0, methods, __VA_ARGS__, { .in = CSGI_IN_END })
+
+/* The same for handlers that block (a library that knows no other way, a long computation): each
+ * call runs on a thread of its own, several at once, so what they share needs locks. All functions
+ * here work there, and block that thread alone. What they start (csgi_background) runs on the
+ * worker's thread, as start-up functions do, and must not block. */
+#define CSGI_BLOCKING_GET(handler, ...)    CSGI_BLOCKING_ROUTE(handler, "GET", __VA_ARGS__)
+#define CSGI_BLOCKING_POST(handler, ...)   CSGI_BLOCKING_ROUTE(handler, "POST", __VA_ARGS__)
+#define CSGI_BLOCKING_PUT(handler, ...)    CSGI_BLOCKING_ROUTE(handler, "PUT", __VA_ARGS__)
+#define CSGI_BLOCKING_PATCH(handler, ...)  CSGI_BLOCKING_ROUTE(handler, "PATCH", __VA_ARGS__)
+#define CSGI_BLOCKING_DELETE(handler, ...) CSGI_BLOCKING_ROUTE(handler, "DELETE", __VA_ARGS__)
+#define CSGI_BLOCKING_ROUTE(handler, methods, ...) \
+    CSGI_ROUTE_(handler, CSGI_BLOCKING, methods, __VA_ARGS__, { .in = CSGI_IN_END })
 
 /* Declares the plugin, once, at the end of the file:
  * CSGI_WEB_PLUGIN("name", "version", "summary", CSGI_ROUTES(handler, ...), items...); */
@@ -353,8 +365,9 @@ void csgi_web_every(csgi_call *call, const char *name, int64_t ms, csgi_work *wo
         .in = (place), .type = (kind), .name = "" __VA_ARGS__ \
     }
 
-#define CSGI_ROUTE_(handler_name, methods_text, path_text, ...)                                    \
+#define CSGI_ROUTE_(handler_name, endpoint_flags, methods_text, path_text, ...)                    \
     static csgi_status handler_name(csgi_call *call);                                              \
+    enum { handler_name##_csgi_flags = (endpoint_flags) };                                         \
     static const char handler_name##_csgi_methods[] = "" methods_text;                             \
     static const char handler_name##_csgi_path[] = "" path_text;                                   \
     static const csgi_declaration handler_name##_csgi_declared[] = { __VA_ARGS__ };                \
@@ -403,7 +416,7 @@ void csgi_web_every(csgi_call *call, const char *name, int64_t ms, csgi_work *wo
       { handler_name##_csgi_path, sizeof(handler_name##_csgi_path) - 1 },       \
       { handler_name##_csgi_methods, sizeof(handler_name##_csgi_methods) - 1 }, \
       CSGI_HTTP,                                                                \
-      0,                                                                        \
+      handler_name##_csgi_flags,                                                \
       handler_name##_csgi_call,                                                 \
       NULL },
 #define CSGI_ROUTE_AT_(handler_name) &handler_name##_csgi_route,

@@ -74,10 +74,9 @@ static inline void show_failed(void)
     failed_log_fd = -1;
 }
 
-static inline void fixture_open(fixture *self, const app_options *options)
+static inline void fixture_open_with(fixture *self, const app_options *options,
+                                     const loop_options *of_loop)
 {
-    const loop_options of_loop = { 0 };
-
     if (!the_fixture) atexit(show_failed);
     show_failed();
     memset(self, 0, sizeof *self);
@@ -90,8 +89,15 @@ static inline void fixture_open(fixture *self, const app_options *options)
     failed_log_fd = self->log_fd;
     failed_real_stderr = self->real_stderr;
     log_init(LOG_DEBUG, LOG_PLAIN);
-    assert_int_equal(loop_new(&of_loop, &self->loop), CSGI_OK);
+    assert_int_equal(loop_new(of_loop, &self->loop), CSGI_OK);
     assert_int_equal(app_set_new(self->loop, NULL, &self->options, &self->set), CSGI_OK);
+}
+
+static inline void fixture_open(fixture *self, const app_options *options)
+{
+    const loop_options of_loop = { 0 };
+
+    fixture_open_with(self, options, &of_loop);
 }
 
 /* All that was logged. */

@@ -105,6 +105,10 @@ static void bounds_hold_at_n_and_n_plus_1(void **state)
     assert_int_equal(READ("--threads", "1"), CSGI_OK);
     assert_int_equal(READ("--threads", "1024"), CSGI_OK);
     assert_int_equal(READ("--threads", "1025"), CSGI_EINVAL);
+    assert_int_equal(READ("--thread-queue", "0"), CSGI_EINVAL);
+    assert_int_equal(READ("--thread-queue", "1"), CSGI_OK);
+    assert_int_equal(READ("--thread-queue", "65536"), CSGI_OK);
+    assert_int_equal(READ("--thread-queue", "65537"), CSGI_EINVAL);
     assert_int_equal(READ("--stack-size", "64KiB"), CSGI_OK);
     assert_int_equal(READ("--stack-size", "65535"), CSGI_EINVAL);
     assert_int_equal(READ("--stack-size", "64MiB"), CSGI_OK);

@@ -170,9 +170,6 @@ static void each_fault_of_an_endpoint_has_its_sentence(void **state)
     ENDPOINT(call, NULL, "endpoint \"two\" has neither call nor around, expected exactly one");
     ENDPOINT(around, around, "endpoint \"two\" has both call and around");
     ENDPOINT(flags, 1u << 17, "endpoint \"two\" sets the flags 0x00020000, which a server must");
-    ENDPOINT(flags, (uint32_t)CSGI_BLOCKING,
-             "endpoint \"two\" is blocking (CSGI_BLOCKING), and blocking endpoints are not "
-             "supported by this version of the server");
     ENDPOINT(accepts, 0,
              "endpoint \"two\" accepts 0x0, expected CSGI_HTTP, CSGI_WEBSOCKET or both");
     ENDPOINT(accepts, CSGI_LIFESPAN, "lifespan is the plugin's own function");

@@ -23,11 +23,11 @@ enum { CSGI_JOB_PERIODIC = 1 }; /* it never ends by itself: cancelled as soon as
 
 /* ---- what tasks of one worker tell and hand one another ----
  *
- * All of it is for the worker's thread alone (csgi_host.post comes from others), for tasks of any
- * call or job of it, and is the plugin's to free: freeing is refused with CSGI_EBUSY while a task
- * waits. Who waits longest is first. A timeout of 0 does not wait, and may be had on the loop;
- * CSGI_FOREVER has no limit. What waits returns CSGI_ETIMEDOUT when its time is over, and
- * CSGI_ECANCELED; it has taken or put nothing then. */
+ * All of it is for the worker's thread alone (csgi_host.post comes from others) and for blocking
+ * endpoints of it, for tasks of any call or job, and is the plugin's to free: freeing is refused
+ * with CSGI_EBUSY while a task waits. Who waits longest is first. A timeout of 0 does not wait, and
+ * may be had on the loop; CSGI_FOREVER has no limit. What waits returns CSGI_ETIMEDOUT when its
+ * time is over, and CSGI_ECANCELED; it has taken or put nothing then. */
 
 #define CSGI_FOREVER UINT64_MAX
 

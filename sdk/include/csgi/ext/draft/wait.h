@@ -59,6 +59,8 @@ typedef struct csgi_wait_extension {
      * on the task's stack; then the result is CSGI_OK, and the next wait says that the task is
      * cancelled. fn should have limits of its own: until it returns the call cannot end.
      *
+     * A blocking endpoint is on such a thread already: there fn is called at once.
+     *
      * On every failure fn was not called. CSGI_ECANCELED, CSGI_ETIMEDOUT: before its turn had come.
      * CSGI_ELIMIT: all threads (--threads) are busy and too many wait for one, or the system gives
      * none. CSGI_ENOMEM. CSGI_EINVAL. CSGI_ESTATE: outside of a task. [task] [suspends] */
