@@ -40,6 +40,8 @@ static int wire_read(BIO *wire, char *into, int room)
     return (int)len;
 }
 
+/* That the other side takes nothing any more is the stream's to tell, and no reason not to read
+ * what it had said before. */
 static int wire_write(BIO *wire, const char *bytes, int len)
 {
     tls *self = BIO_get_data(wire);
@@ -48,7 +50,8 @@ static int wire_write(BIO *wire, const char *bytes, int len)
     BIO_clear_retry_flags(wire);
     if (self->mute) return len;
     self->wire_status = stream_socket_write(self->filter.stream, &piece, 1);
-    return self->wire_status ? -1 : len;
+    self->mute = self->wire_status == CSGI_EDISCONNECTED;
+    return self->wire_status && !self->mute ? -1 : len;
 }
 
 static long wire_control(BIO *wire, int command, long number, void *pointer)
@@ -242,7 +245,7 @@ static csgi_status write_record(tls *self, csgi_str bytes)
     self->wire_status = CSGI_OK;
     if (self->postponed.len == 0) {
         ERR_clear_error();
-        if (SSL_write(self->ssl, bytes.ptr, (int)bytes.len) > 0) return CSGI_OK;
+        if (SSL_write(self->ssl, bytes.ptr, (int)bytes.len) > 0) return self->wire_status;
     }
     if (self->postponed.len || SSL_want_read(self->ssl)) {
         status = buffer_append_str(&self->postponed, bytes);

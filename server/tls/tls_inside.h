@@ -56,7 +56,7 @@ typedef struct tls {
     bool reading;              /* the owner wants to be told */
     bool closed, failed;
     bool asked; /* the other side wants a certificate */
-    bool mute;  /* close_notify is sent: nothing may follow it */
+    bool mute;  /* nothing more is written: close_notify is sent, or nobody takes it */
     char *key;  /* of the session: "host:port", behind host */
     char host[];
 } tls;

@@ -414,6 +414,32 @@ static void test_what_waits_goes_before_the_goodbye_of_shutdown(void **state)
     finish(&self);
 }
 
+static void test_a_server_that_answers_early_and_closes_is_heard_out(void **state)
+{
+    (void)state;
+    for (int says_goodbye = 0; says_goodbye < 2; says_goodbye++) {
+        rig self;
+
+        begin_ready(&self);
+        stream_hear_out(self.stream);
+        stream_read_start(self.stream);
+        run_rounds(&self, 3);
+        say(&self.server, "too large");
+        SSL_key_update(self.server.ssl, SSL_KEY_UPDATE_REQUESTED); /* which cannot be answered */
+        server_talk(&self.server);
+        if (says_goodbye) SSL_shutdown(self.server.ssl);
+        server_send(&self.server);
+        server_hang_up(&self.server);
+        assert_int_equal(write_text(&self, "more of it"), CSGI_EDISCONNECTED);
+        assert_int_equal(write_text(&self, "and more"), CSGI_EDISCONNECTED);
+        run_rounds(&self, 5);
+        assert_buffer(&self.got, "too large");
+        assert_int_equal(self.eofs, says_goodbye);
+        assert_int_equal(self.brokens, !says_goodbye);
+        finish(&self);
+    }
+}
+
 static void flip_last(tls_server *self)
 {
     if (!self->wire.len) return;
@@ -503,6 +529,7 @@ int main(void)
         cmocka_unit_test(test_closing_says_goodbye_and_aborting_does_not),
         cmocka_unit_test(test_after_shutdown_the_client_still_reads),
         cmocka_unit_test(test_what_waits_goes_before_the_goodbye_of_shutdown),
+        cmocka_unit_test(test_a_server_that_answers_early_and_closes_is_heard_out),
         cmocka_unit_test(test_a_changed_record_breaks_the_connection),
         cmocka_unit_test(test_plain_text_after_the_handshake_breaks_the_connection),
         cmocka_unit_test(test_files_are_to_be_read_and_written),
