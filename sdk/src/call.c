@@ -17,6 +17,7 @@ void csgi_web_call_init(csgi_call *call, struct csgi_web_call *own, csgi_web_ins
     memset(call, 0, sizeof(*call));
     memset(own, 0, sizeof(*own));
     own->instance = instance;
+    own->client = instance->client;
     call->host = instance->host;
     call->scope = scope;
     call->own = own;
@@ -154,6 +155,7 @@ static csgi_status run_all(csgi_web_instance *instance, const csgi_scope *scope,
     for (item = instance->plugin->declared; item->in != CSGI_IN_END; item++) {
         if (item->in != in) continue;
         csgi_web_call_init(&call, &own, instance, scope);
+        own.is_startup = in == CSGI_IN_STARTUP;
         code = item->run(&call);
         if (own.failure != CSGI_OK) code = own.failure;
         *detail = own.detail ? own.detail : "it says no more";

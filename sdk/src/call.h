@@ -21,7 +21,8 @@ typedef struct csgi_web_instance {
     const csgi_web_plugin *plugin;
     cJSON *config; /* the strings of values live in it */
     csgi_web_value *values;
-    void *state; /* the author's */
+    void *state;         /* the author's */
+    csgi_client *client; /* that calls begin with */
 } csgi_web_instance;
 
 /* A tree to be deleted when the call ends. */
@@ -54,6 +55,8 @@ struct csgi_web_call {
     csgi_web_walk walk;
     csgi_web_background *background; /* to be started when the call has ended well */
     uint64_t timeout_ms;
+    csgi_client *client; /* of further requests; NULL: none */
+    int is_startup;      /* it is a start-up function's */
 };
 
 /* A call that has receive and send yet to be set, if it has any; and its end,
@@ -75,6 +78,12 @@ void csgi_web_break(csgi_call *call, csgi_status code);
 void csgi_web_author_error(csgi_call *call, const char *format, ...) CSGI_PRINTF(2, 3);
 /* Takes over what went wrong with a text that was made for this call. */
 void csgi_web_text_error(csgi_call *call, const csgi_web_text *text, const char *what);
+/* Sends the request, whose limits, client and size are filled in, and waits. NULL: the call has
+ * failed. [suspends] */
+const csgi_client_response *csgi_web_fetch(csgi_call *call, csgi_client_request *request,
+                                           const char *url);
+/* Reads an upstream's body as JSON, or fails the call with 502. */
+csgi_json csgi_web_upstream_json(csgi_call *call, const char *url, csgi_str body);
 /* Sends a whole response of that type; the headers of the author's go with it unless the call has
  * failed. [suspends] */
 csgi_status csgi_web_reply(csgi_call *call, int status, const char *content_type, csgi_str body);

@@ -9,12 +9,25 @@
 
 static const csgi_json nothing;
 
-/* The URL up to its query, which may hold what does not belong in a log. */
+/* The URL without its query and user information, which do not belong in a log. */
+static const char *shown(csgi_call *call, const char *url)
+{
+    const char *authority = strstr(url, "://");
+    size_t length = strcspn(url, "?"), start, secret;
+
+    authority = authority ? authority + 3 : url;
+    start = (size_t)(authority - url);
+    if (start > length) return csgi_format(call, "%.*s", (int)length, url);
+    for (secret = strcspn(authority, "/?#"); secret > 0 && authority[secret - 1] != '@'; secret--)
+        ;
+    return csgi_format(call, "%.*s%.*s", (int)start, url, (int)(length - start - secret),
+                       authority + secret);
+}
+
 static csgi_json fail_upstream(csgi_call *call, int status, const char *url, const char *detail,
                                const char *why)
 {
-    csgi_log(call, CSGI_LOG_WARNING, "%.*s: %s%s%s", (int)strcspn(url, "?"), url, detail,
-             *why ? ": " : "", why);
+    csgi_log(call, CSGI_LOG_WARNING, "%s: %s%s%s", shown(call, url), detail, *why ? ": " : "", why);
     csgi_fail(call, status, "%s", detail);
     return nothing;
 }
@@ -38,7 +51,7 @@ static csgi_json fail_fetch(csgi_call *call, const char *url, csgi_status code)
         return fail_upstream(call, 502, url, "The upstream's answer is too large", why);
     if (code == CSGI_EPROTO)
         return fail_upstream(call, 502, url, "The upstream's answer is not HTTP", why);
-    csgi_web_author_error(call, "%.*s: cannot be asked: %s", (int)strcspn(url, "?"), url,
+    csgi_web_author_error(call, "%s: cannot be asked: %s", shown(call, url),
                           *why ? why : "the client refuses it");
     return nothing;
 }
@@ -76,6 +89,43 @@ static csgi_json pass_not_found(csgi_call *call, const csgi_client_response *res
     return nothing;
 }
 
+const csgi_client_response *csgi_web_fetch(csgi_call *call, csgi_client_request *request,
+                                           const char *url)
+{
+    const csgi_host *host = call->host;
+    const csgi_client_extension *client = host->extension(host, CSGI_CLIENT_EXTENSION);
+    const csgi_client_response *response;
+    csgi_status code;
+
+    if (call->own->failure != CSGI_OK) return NULL;
+    if (!client || !CSGI_HAS(client, csgi_client_extension, fetch)) {
+        csgi_web_author_error(call, "this server has no outbound client");
+        return NULL;
+    }
+    if (*url == '/' && !call->own->client)
+        url = csgi_format(call, "%.*s%s", (int)host->server_url.len, host->server_url.ptr, url);
+    request->size = sizeof(*request);
+    request->url = (csgi_str){ url, strlen(url) };
+    request->client = call->own->client;
+    if (!request->total_timeout_ms) request->total_timeout_ms = call->own->timeout_ms;
+    request->connect_timeout_ms = request->total_timeout_ms;
+    request->read_timeout_ms = request->total_timeout_ms;
+    if (call->own->failure != CSGI_OK) return NULL;
+    code = client->fetch(host, call->scope->arena, request, &response);
+    if (code == CSGI_OK) return response;
+    fail_fetch(call, url, code);
+    return NULL;
+}
+
+csgi_json csgi_web_upstream_json(csgi_call *call, const char *url, csgi_str body)
+{
+    const char *why;
+    csgi_json answer = read_body(call, body, &why);
+
+    if (why) return fail_upstream(call, 502, url, "The upstream's answer is not JSON", why);
+    return answer;
+}
+
 /* json_body is NULL for a GET. */
 static csgi_json ask(csgi_call *call, const char *method, const char *url,
                      const csgi_str *json_body)
@@ -84,39 +134,18 @@ static csgi_json ask(csgi_call *call, const char *method, const char *url,
         { CSGI_STR("accept"), CSGI_STR("application/json"), 0, 0 },
         { CSGI_STR("content-type"), CSGI_STR("application/json"), 0, 0 },
     };
-    const csgi_host *host = call->host;
-    const csgi_client_extension *client = host->extension(host, CSGI_CLIENT_EXTENSION);
-    csgi_client_request request = { .size = sizeof(request) };
+    csgi_client_request request = { .method = { method, strlen(method) },
+                                    .headers = { headers, json_body ? 2 : 1 } };
     const csgi_client_response *response;
-    csgi_status code;
-    csgi_json answer;
-    const char *why;
 
-    if (call->own->failure != CSGI_OK) return nothing;
-    if (!client || !CSGI_HAS(client, csgi_client_extension, fetch)) {
-        csgi_web_author_error(call, "this server has no outbound client");
-        return nothing;
-    }
-    if (*url == '/')
-        url = csgi_format(call, "%.*s%s", (int)host->server_url.len, host->server_url.ptr, url);
-    request.method = (csgi_str){ method, strlen(method) };
-    request.url = (csgi_str){ url, strlen(url) };
-    request.headers = (csgi_fields){ headers, json_body ? 2 : 1 };
     if (json_body) request.body = *json_body;
-    request.connect_timeout_ms = call->own->timeout_ms;
-    request.read_timeout_ms = call->own->timeout_ms;
-    request.total_timeout_ms = call->own->timeout_ms;
-    if (call->own->failure != CSGI_OK) return nothing;
-
-    code = client->fetch(host, call->scope->arena, &request, &response);
-    if (code != CSGI_OK) return fail_fetch(call, url, code);
+    response = csgi_web_fetch(call, &request, url);
+    if (!response) return nothing;
     if (response->status == 404) return pass_not_found(call, response);
     if (response->status < 200 || response->status > 299)
         return fail_upstream(call, 502, url,
                              csgi_format(call, "The upstream answered %u", response->status), "");
-    answer = read_body(call, response->body, &why);
-    if (why) return fail_upstream(call, 502, url, "The upstream's answer is not JSON", why);
-    return answer;
+    return csgi_web_upstream_json(call, url, response->body);
 }
 
 static const char *make_url(csgi_call *call, const char *url_template,

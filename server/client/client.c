@@ -61,6 +61,21 @@ client_counts client_get_counts(const client *self)
                             self->pool.waiting };
 }
 
+/* Without user information, which is a secret. */
+static void explain_url(csgi_str text, const char *wrong, buffer *why)
+{
+    size_t start = str_find_char(text, ':'), end, secret;
+
+    start = str_starts_with(str_slice(text, start, text.len), STR("://")) ? start + 3 : 0;
+    end = start;
+    while (end < text.len && text.ptr[end] != '/' && text.ptr[end] != '?')
+        end++;
+    for (secret = end; secret > start && text.ptr[secret - 1] != '@'; secret--)
+        continue;
+    buffer_printf(why, "cannot fetch '%.*s%.*s': %s", (int)start, text.ptr,
+                  (int)(text.len - secret), text.ptr + secret, wrong);
+}
+
 static csgi_status check(const client *self, const csgi_client_request *request,
                          request_facts *facts, url *to, buffer *why)
 {
@@ -74,7 +89,7 @@ static csgi_status check(const client *self, const csgi_client_request *request,
     status = request_check(request, facts, why);
     if (status) return status;
     if (url_parse(request->url, to, &wrong) == CSGI_OK) return CSGI_OK;
-    buffer_printf(why, "cannot fetch '%.*s': %s", STR_ARG(request->url), wrong);
+    explain_url(request->url, wrong, why);
     return CSGI_EINVAL;
 }
 

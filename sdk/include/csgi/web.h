@@ -30,6 +30,7 @@
 #define CSGI_WEB_H
 
 #include <csgi/csgi.h>
+#include <csgi/ext/draft/client.h>
 #include <csgi/ext/draft/wait.h>
 
 #ifdef __cplusplus
@@ -220,6 +221,68 @@ csgi_json csgi_post_json(csgi_call *call, const char *url, const char *json_temp
 
 /* Makes a URL as csgi_get_json does. */
 const char *csgi_url(csgi_call *call, const char *url_template, ...) CSGI_PRINTF(2, 3);
+
+/* A request of any kind. What is NULL or 0 is left out, or has its default. */
+typedef struct csgi_http_request {
+    const char *method;         /* NULL: GET */
+    const char *url;            /* as csgi_url makes it; a path alone asks this server itself */
+    const char *const *headers; /* name, value, name, value, ... and NULL at the end */
+    const char *json;           /* a body, with its content-type; csgi_json_text makes it */
+    const void *body;           /* or one of any other type, which headers tell */
+    size_t size;                /* of body, in bytes */
+    const char *user, *password, *bearer; /* Basic authentication, or a bearer token */
+    int follow_redirects;                 /* 1: do, as CSGI_CLIENT_FOLLOW_REDIRECTS says */
+    int retry;                            /* 1: do, as CSGI_CLIENT_RETRY says */
+    int64_t timeout_ms;                   /* of it all; 0: as csgi_set_timeout */
+} csgi_http_request;
+
+/* Its answer, valid until the call ends. */
+typedef struct csgi_http_response {
+    csgi_call *call;
+    int status;       /* 0: there is none, and the call has failed */
+    const char *body; /* followed by a NUL, but may have some inside; "" if there is none */
+    size_t size;
+    const char *url; /* that answered, after redirects */
+    csgi_fields headers;
+} csgi_http_response;
+
+/* Asks, and waits for the whole answer:
+ *     csgi_http_request put = { .method = "PUT",
+ *                               .url = csgi_url(call, "%s/items/%d", base, id),
+ *                               .json = csgi_json_text(call, "{'name': %s}", name),
+ *                               .bearer = token };
+ *     csgi_http_response saved = csgi_http(call, &put);
+ * Any status is an answer, other than with csgi_get_json; without one the call fails as there: 502,
+ * or 504 when it takes too long. [suspends] */
+csgi_http_response csgi_http(csgi_call *call, const csgi_http_request *request);
+
+/* A header of the answer by its name, in any case, the first of several; NULL: it has none. */
+const char *csgi_http_header(const csgi_http_response *response, const char *name);
+
+/* The body read as JSON. The call fails with 502 when it is none. */
+csgi_json csgi_http_json(const csgi_http_response *response);
+
+/* JSON made as by csgi_reply_json. */
+const char *csgi_json_text(csgi_call *call, const char *json_template, ...) CSGI_PRINTF(2, 3);
+
+/* Makes a client: settings for many requests (base URL, headers, credentials, redirects, retries,
+ * cookies; a transport function for tests), as ext/draft/client.h tells; size need not be set. For
+ * a start-up function, which fails if an option is wrong, and the log says which. It ends with the
+ * app. */
+csgi_client *csgi_make_client(csgi_call *call, const csgi_client_options *options);
+
+/* All further requests of this call go by that client; NULL: by none. Set by a start-up function it
+ * counts for all calls after it as well. With a client a path alone is added to its base_url, and
+ * so does not ask this server:
+ *     static csgi_status start(csgi_call *call)
+ *     {
+ *         csgi_client_options options = { .base_url = CSGI_STR("https://api.example/v1"),
+ *                                         .flags = CSGI_CLIENT_RETRY };
+ *
+ *         csgi_set_client(call, csgi_make_client(call, &options));
+ *         return CSGI_OK;
+ *     } */
+void csgi_set_client(csgi_call *call, csgi_client *client);
 
 /* How long each further request of this call may take; 0: as long as the client allows, which is
  * 5 s to connect and for each piece, 30 s in all. */

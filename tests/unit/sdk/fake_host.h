@@ -53,6 +53,11 @@ static struct {
     int asked;
     char url[512], method[16], request_body[512];
     uint64_t total_timeout_ms;
+    csgi_client_request request; /* as it was, its texts gone */
+    char request_headers[512];   /* "name: value\n"... */
+    csgi_fields headers;         /* of the response */
+    csgi_client_options options; /* of the client that was made last */
+    csgi_status client_fails_with;
 } fake_upstream;
 
 /* How long sleeping was asked for, and what it returns. */
@@ -138,6 +143,7 @@ static inline csgi_status fake_fetch(const csgi_host *host, csgi_arena *arena,
                                      const csgi_client_response **response)
 {
     csgi_client_response *made;
+    size_t i, used = 0;
 
     assert_int_equal(request->size, sizeof(*request));
     fake_upstream.asked++;
@@ -145,6 +151,15 @@ static inline csgi_status fake_fetch(const csgi_host *host, csgi_arena *arena,
     fake_copy(fake_upstream.method, sizeof(fake_upstream.method), request->method);
     fake_copy(fake_upstream.request_body, sizeof(fake_upstream.request_body), request->body);
     fake_upstream.total_timeout_ms = request->total_timeout_ms;
+    fake_upstream.request = *request;
+    fake_upstream.request_headers[0] = '\0';
+    for (i = 0; i < request->headers.count; i++) {
+        used += (size_t)snprintf(fake_upstream.request_headers + used,
+                                 sizeof(fake_upstream.request_headers) - used, "%s: %s\n",
+                                 request->headers.items[i].name.ptr,
+                                 request->headers.items[i].value.ptr);
+        assert_true(used < sizeof(fake_upstream.request_headers));
+    }
     if (fake_upstream.fails_with != CSGI_OK)
         return fake_fail(host, fake_upstream.fails_with,
                          (csgi_str)CSGI_STR("the fake upstream says so"));
@@ -154,6 +169,8 @@ static inline csgi_status fake_fetch(const csgi_host *host, csgi_arena *arena,
     made->size = sizeof(*made);
     made->status = fake_upstream.status;
     made->body = (csgi_str){ fake_upstream.body, strlen(fake_upstream.body) };
+    made->headers = fake_upstream.headers;
+    made->url = request->url;
     *response = made;
     return CSGI_OK;
 }
@@ -183,6 +200,23 @@ static inline void fake_run_parts(void)
         if (fake_wait.group_failed_with == CSGI_OK) fake_wait.group_failed_with = status;
         if (status != CSGI_OK) fake_sleep_fails_with = CSGI_ECANCELED;
     }
+}
+
+static inline csgi_status fake_client_new(const csgi_host *host, const csgi_client_options *options,
+                                          csgi_client **out)
+{
+    assert_int_equal(options->size, sizeof(*options));
+    fake_upstream.options = *options;
+    if (fake_upstream.client_fails_with != CSGI_OK)
+        return fake_fail(host, fake_upstream.client_fails_with,
+                         (csgi_str)CSGI_STR("client_new: base_url: it has no host"));
+    *out = (csgi_client *)(void *)&fake_upstream;
+    return CSGI_OK;
+}
+
+static inline void fake_client_free(csgi_client *self)
+{
+    (void)self;
 }
 
 static inline csgi_status fake_sleep_ms(const csgi_host *host, uint64_t ms)
@@ -288,7 +322,10 @@ static inline void fake_group_cancel(csgi_group *group)
 
 static inline const void *fake_extension(const csgi_host *host, const char *id)
 {
-    static const csgi_client_extension client = { .size = sizeof(client), .fetch = fake_fetch };
+    static const csgi_client_extension client = { .size = sizeof(client),
+                                                  .fetch = fake_fetch,
+                                                  .client_new = fake_client_new,
+                                                  .client_free = fake_client_free };
     static const csgi_task_extension tasks = { .size = sizeof(tasks),
                                                .sleep_ms = fake_sleep_ms,
                                                .start_job = fake_start_job,
