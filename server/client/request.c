@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/str.h"
+#include "client/decode.h"
 
 /* Framing and connections are the client's business. */
 static const csgi_str own_fields[] = {
@@ -47,6 +48,7 @@ static csgi_status check_field(const csgi_field *field, request_facts *facts, bu
         facts->expects = true;
     if (str_eq_nocase(field->name, STR("user-agent"))) facts->has_user_agent = true;
     if (str_eq_nocase(field->name, STR("accept"))) facts->has_accept = true;
+    if (str_eq_nocase(field->name, STR("accept-encoding"))) facts->has_accept_encoding = true;
     return CSGI_OK;
 }
 
@@ -127,6 +129,7 @@ csgi_status request_check(const csgi_client_request *self, request_facts *out, b
         buffer_printf(why, "the request's %s is a null pointer with a length", null);
         return CSGI_EINVAL;
     }
+    facts.keep_coding = (self->flags & CSGI_CLIENT_KEEP_CODING) != 0;
     set_limits(self, &facts);
     status = check_method(self, &facts, why);
     for (size_t i = 0; status == CSGI_OK && i < self->headers.count; i++)
@@ -174,6 +177,8 @@ size_t request_print_head(const csgi_client_request *self, const request_facts *
     }
     if (!facts->has_user_agent) add(&out, STR("User-Agent: capricorn/" CAPRICORN_VERSION "\r\n"));
     if (!facts->has_accept) add(&out, STR("Accept: */*\r\n"));
+    if (!facts->has_accept_encoding && !facts->keep_coding)
+        add(&out, STR("Accept-Encoding: " DECODE_ACCEPTED "\r\n"));
     if (facts->body_follows && facts->body_length == UINT64_MAX) {
         add(&out, STR("Transfer-Encoding: chunked\r\n"));
     } else if (facts->has_length || facts->body_follows) {

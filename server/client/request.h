@@ -26,8 +26,9 @@ typedef struct request_facts {
     uint64_t max_response_size;  /* of the body, in bytes */
     bool is_head, is_idempotent; /* RFC 9110 section 9.2.2: may be sent again unasked */
     bool has_user_agent, has_accept, has_length;
-    bool body_follows;    /* piece by piece, after the head */
-    bool expects;         /* it waits for 100 Continue */
+    bool body_follows;                     /* piece by piece, after the head */
+    bool has_accept_encoding, keep_coding; /* the response's is not undone */
+    bool expects;                          /* it waits for 100 Continue */
     uint64_t body_length; /* of a body that follows; UINT64_MAX: not known before its end */
 } request_facts;
 

@@ -145,11 +145,63 @@ static int expect_body(response *self)
     if ((self->parser.flags & F_CONTENT_LENGTH) == 0 || chunked) return 0;
     self->length_known = true;
     self->length = self->parser.content_length;
+    if (self->decoding) return 0; /* what comes of it is counted */
     if (self->length > self->options.max_body) return fail(self, CSGI_ELIMIT, NULL);
     if (self->options.in_pieces) return 0;
     if (self->length >= SIZE_MAX) return fail(self, CSGI_ELIMIT, NULL);
     self->body = arena_alloc(self->arena, (size_t)self->length + 1, 1);
     return self->body ? 0 : fail(self, CSGI_ENOMEM, "no memory");
+}
+
+/* What the caller shall not see of a body that is decoded for it. */
+static void drop_coding_fields(response *self)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < self->field_count; i++) {
+        csgi_str name = self->fields[i].name;
+
+        if (str_eq(name, STR("content-encoding")) || str_eq(name, STR("content-length"))) continue;
+        self->fields[kept++] = self->fields[i];
+    }
+    self->field_count = kept;
+}
+
+static int begin_decoding(response *self)
+{
+    csgi_status status;
+
+    if (self->options.keep_coding || is_bodiless(self)) return 0;
+    status = decode_new((csgi_fields){ self->fields, self->field_count }, self->options.max_body,
+                        &self->decoding);
+    if (status == CSGI_ENOTSUP) return 0; /* not asked for; it is the caller's */
+    if (status == CSGI_ELIMIT)
+        return fail(self, status, "the response has more than 3 content codings");
+    if (status) return fail(self, status, "no memory");
+    if (self->decoding) drop_coding_fields(self);
+    return 0;
+}
+
+static int fail_decoding(response *self, csgi_status status)
+{
+    self->undecodable = true;
+    return fail(self, status, NULL);
+}
+
+static bool keep_decoded(void *arg, csgi_str piece)
+{
+    response *self = arg;
+
+    if (buffer_append_str(&self->gathered, piece)) fail(self, CSGI_ENOMEM, "no memory");
+    return !self->failure;
+}
+
+static int decode_body(response *self, csgi_str coded)
+{
+    csgi_status status = decode_write(self->decoding, &coded, keep_decoded, self);
+
+    if (self->failure) return HPE_USER;
+    return status ? fail_decoding(self, status) : 0;
 }
 
 static int make_result(response *self)
@@ -180,7 +232,8 @@ static int on_headers_complete(llhttp_t *parser)
             return fail(self, CSGI_EPROTO, "too many interim responses");
         return 1;
     }
-    if (keep_fields(self) || expect_body(self) || make_result(self)) return HPE_USER;
+    if (keep_fields(self) || begin_decoding(self) || expect_body(self) || make_result(self))
+        return HPE_USER;
     self->head_done = true;
     return is_bodiless(self) ? 1 : 0;
 }
@@ -189,7 +242,12 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 {
     response *self = CONTAINER_OF(parser, response, parser);
 
-    if (len > self->options.max_body - self->body_len) return fail(self, CSGI_ELIMIT, NULL);
+    if (self->decoding && !self->options.in_pieces) {
+        self->body_len += len;
+        return decode_body(self, (csgi_str){ at, len });
+    }
+    if (!self->decoding && len > self->options.max_body - self->body_len)
+        return fail(self, CSGI_ELIMIT, NULL);
     if (self->body) {
         CHECK(len <= self->length - self->body_len);
         memcpy(self->body + self->body_len, at, len);
@@ -236,17 +294,22 @@ void response_fini(response *self)
     buffer_fini(&self->text);
     buffer_fini(&self->gathered);
     buffer_fini(&self->shown);
+    buffer_fini(&self->decoded);
+    decode_free(self->decoding);
 }
 
 void response_begin(response *self, arena *arena_of_result, response_options options)
 {
     buffer text = self->text, gathered = self->gathered, shown = self->shown;
+    buffer decoded = self->decoded;
 
+    decode_free(self->decoding);
     text.len = gathered.len = shown.len = 0;
     memset(self, 0, sizeof *self);
     self->text = text;
     self->gathered = gathered;
     self->shown = shown;
+    self->decoded = decoded;
     self->arena = arena_of_result;
     self->options = options;
     llhttp_init(&self->parser, HTTP_RESPONSE, &settings);
@@ -255,8 +318,13 @@ void response_begin(response *self, arena *arena_of_result, response_options opt
 static response_progress finish(response *self)
 {
     csgi_str body = { self->body, (size_t)self->body_len };
+    csgi_status status;
 
     if (self->options.in_pieces) return RESPONSE_DONE;
+    if (self->decoding && (status = decode_end(self->decoding))) {
+        fail_decoding(self, status);
+        return RESPONSE_FAILED;
+    }
     if (self->body)
         self->body[self->body_len] = '\0';
     else
@@ -297,15 +365,42 @@ response_progress response_end(response *self, bool clean)
     return RESPONSE_FAILED;
 }
 
-csgi_status response_take(response *self, csgi_str *piece)
+static csgi_str take_gathered(response *self)
 {
     buffer taken = self->gathered;
 
-    CHECK(self->options.in_pieces);
     self->gathered = self->shown;
     self->gathered.len = 0;
     self->shown = taken;
-    *piece = buffer_str(&self->shown);
+    return buffer_str(&self->shown);
+}
+
+/* A little at a time, however much it expands to. */
+static csgi_status take_decoded(response *self, csgi_str *piece)
+{
+    size_t made = 0;
+    csgi_status status;
+
+    if (buffer_reserve(&self->decoded, DECODE_PIECE_MAX)) {
+        fail(self, CSGI_ENOMEM, "no memory");
+        return CSGI_ENOMEM;
+    }
+    do {
+        if (self->coded.len == 0) self->coded = take_gathered(self);
+        status =
+            decode_some(self->decoding, &self->coded, self->decoded.bytes, DECODE_PIECE_MAX, &made);
+    } while (status == CSGI_OK && made == 0 && self->gathered.len > 0);
+    if (status == CSGI_OK && made == 0 && self->done) status = decode_end(self->decoding);
+    if (status) fail_decoding(self, status);
+    *piece = (csgi_str){ self->decoded.bytes, made };
+    return status;
+}
+
+csgi_status response_take(response *self, csgi_str *piece)
+{
+    CHECK(self->options.in_pieces);
+    if (self->decoding) return take_decoded(self, piece);
+    *piece = take_gathered(self);
     return CSGI_OK;
 }
 
@@ -326,7 +421,9 @@ void response_print_failure(const response *self, buffer *why)
 {
     const char *parse_error = llhttp_get_error_reason(&self->parser);
 
-    if (self->reason)
+    if (self->undecodable)
+        decode_print_failure(self->decoding, why);
+    else if (self->reason)
         buffer_printf(why, "%s", self->reason);
     else if (self->failure == CSGI_ELIMIT)
         buffer_printf(why, "the response is larger than %" PRIu64 " bytes", self->options.max_body);
@@ -342,5 +439,8 @@ void response_trim(response *self)
     if (self->text.capacity > KEPT_MEMORY) buffer_fini(&self->text);
     if (self->gathered.capacity > KEPT_MEMORY) buffer_fini(&self->gathered);
     if (self->shown.capacity > KEPT_MEMORY) buffer_fini(&self->shown);
+    if (self->decoded.capacity > KEPT_MEMORY) buffer_fini(&self->decoded);
+    decode_free(self->decoding);
+    self->decoding = NULL;
     self->arena = NULL;
 }

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "client/decode.h"
 
 /* Limits of a response's head: names and values together with 4 bytes for each field, and the
  * number of fields. */
@@ -26,7 +27,8 @@ typedef enum response_progress { RESPONSE_MORE, RESPONSE_DONE, RESPONSE_FAILED }
 typedef struct response_options {
     bool is_head;      /* the request was HEAD */
     bool in_pieces;    /* the body is taken by response_take, instead of whole by the arena */
-    uint64_t max_body; /* in bytes; UINT64_MAX: no limit */
+    bool keep_coding;  /* content codings are not undone */
+    uint64_t max_body; /* in bytes, decoded; UINT64_MAX: no limit */
 } response_options;
 
 /* Used for one response after another, of whatever connection. */
@@ -45,10 +47,14 @@ typedef struct response {
     csgi_field *fields;
     char *body; /* in the arena, if its length is known */
     uint64_t body_len, length;
+    decoder *decoding; /* NULL: the body comes as it is */
+    csgi_str coded;    /* of the piece that was taken last, what is yet to be decoded */
+    bool undecodable;  /* decoding has failed */
     /* Kept between responses. */
     buffer text;     /* "name\0value\0" of each field */
     buffer gathered; /* a body of unknown length; or what has come and is not taken yet */
     buffer shown;    /* the piece that was taken last */
+    buffer decoded;  /* likewise, if it had to be */
 } response;
 
 void response_init(response *self);

@@ -11,8 +11,9 @@
 #include "client/cookies.h"
 
 /* All flags that a request may have; a client may have further ones. */
-#define SETTINGS_REQUEST_FLAGS \
-    ((uint32_t)(CSGI_CLIENT_FOLLOW_REDIRECTS | CSGI_CLIENT_RETRY | CSGI_CLIENT_NO_TRACE))
+#define SETTINGS_REQUEST_FLAGS                                                               \
+    ((uint32_t)(CSGI_CLIENT_FOLLOW_REDIRECTS | CSGI_CLIENT_RETRY | CSGI_CLIENT_KEEP_CODING | \
+                CSGI_CLIENT_NO_TRACE))
 #define SETTINGS_CLIENT_FLAGS (SETTINGS_REQUEST_FLAGS | (uint32_t)CSGI_CLIENT_COOKIES)
 
 typedef struct csgi_client settings;

@@ -280,6 +280,7 @@ csgi_status transfer_open(transfer *self, const transfer_request *asked, arena *
     *self = (transfer){ .talk = { .on_progress = on_progress,
                                   .wanted = { .is_head = asked->facts->is_head,
                                               .in_pieces = asked->in_pieces,
+                                              .keep_coding = asked->facts->keep_coding,
                                               .max_body = asked->facts->max_response_size },
                                   .memory = memory,
                                   .origin_name = asked->to->origin,
@@ -421,6 +422,13 @@ static csgi_status take_piece(transfer *self, csgi_str *piece)
     *piece = (csgi_str){ "", 0 };
     if (!reading) return CSGI_OK;
     status = response_take(reading, piece);
+    if (status) {
+        pending_explain(self->within, status, "%s", "");
+        response_print_failure(reading, self->within->why);
+        conversation_give_up(&self->talk, status);
+        self->talk.status = status;
+        return status;
+    }
     if (self->talk.on && reading->gathered.len < RESPONSE_AHEAD_MAX)
         connection_resume(self->talk.on);
     return status;

@@ -18,7 +18,7 @@ static void the_request_arrives_and_the_answer_comes_back(void **state)
     assert_string_equal(now.response->headers.items[0].name.ptr, "x-seen");
     snprintf(want, sizeof want,
              "GET /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUser-Agent: capricorn/%s\r\n"
-             "Accept: */*\r\n\r\n",
+             "Accept: */*\r\nAccept-Encoding: gzip, deflate, br\r\n\r\n",
              bench.server.port, CAPRICORN_VERSION);
     assert_answered(&now, want);
     finish(&bench);

@@ -13,7 +13,8 @@
 #include "base/str.h"
 #include "client/request.h"
 
-#define AGENT "User-Agent: capricorn/" CAPRICORN_VERSION "\r\n"
+#define CODINGS "Accept-Encoding: gzip, deflate, br\r\n"
+#define AGENT   "User-Agent: capricorn/" CAPRICORN_VERSION "\r\n"
 
 static csgi_client_request asking(const char *method)
 {
@@ -81,9 +82,9 @@ static void a_plain_request_is_a_get(void **state)
 
     (void)state;
     assert_head(&request, "http://h:81/x?y",
-                "GET /x?y HTTP/1.1\r\nHost: h:81\r\n" AGENT "Accept: */*\r\n\r\n");
+                "GET /x?y HTTP/1.1\r\nHost: h:81\r\n" AGENT "Accept: */*\r\n" CODINGS "\r\n");
     assert_head(&request, "http://h?y",
-                "GET /?y HTTP/1.1\r\nHost: h\r\n" AGENT "Accept: */*\r\n\r\n");
+                "GET /?y HTTP/1.1\r\nHost: h\r\n" AGENT "Accept: */*\r\n" CODINGS "\r\n");
 }
 
 static void the_callers_fields_come_in_order_and_replace_defaults(void **state)
@@ -98,7 +99,7 @@ static void the_callers_fields_come_in_order_and_replace_defaults(void **state)
     (void)state;
     request.headers = (csgi_fields){ fields, COUNT_OF(fields) };
     assert_head(&request, "http://h/",
-                "DELETE / HTTP/1.1\r\nHost: h\r\nUser-agent: me/1\r\nX-A: \r\n"
+                "DELETE / HTTP/1.1\r\nHost: h\r\n" CODINGS "User-agent: me/1\r\nX-A: \r\n"
                 "accept: text/plain\r\n\r\n");
 }
 
@@ -109,14 +110,16 @@ static void a_body_has_its_length_and_post_put_patch_have_one_always(void **stat
     (void)state;
     request.body = STR("hello");
     assert_head(&request, "http://h/",
-                "GET / HTTP/1.1\r\nHost: h\r\n" AGENT "Accept: */*\r\nContent-Length: 5\r\n\r\n");
+                "GET / HTTP/1.1\r\nHost: h\r\n" AGENT "Accept: */*\r\n" CODINGS
+                "Content-Length: 5\r\n\r\n");
     for (size_t i = 0; i < 3; i++) {
         static const char *const methods[] = { "POST", "PUT", "PATCH" };
         char want[256];
 
         request = asking(methods[i]);
         snprintf(want, sizeof want,
-                 "%s / HTTP/1.1\r\nHost: h\r\n" AGENT "Accept: */*\r\nContent-Length: 0\r\n\r\n",
+                 "%s / HTTP/1.1\r\nHost: h\r\n" AGENT "Accept: */*\r\n" CODINGS
+                 "Content-Length: 0\r\n\r\n",
                  methods[i]);
         assert_head(&request, "http://h/", want);
     }
@@ -219,6 +222,21 @@ static void a_struct_that_is_too_small_and_null_pointers_are_refused(void **stat
     assert_refused(&request, "header name is a null pointer");
 }
 
+static void compression_is_asked_for_unless_it_is_not_wanted(void **state)
+{
+    const csgi_field field = { .name = CSGI_STR("Accept-encoding"), .value = CSGI_STR("zstd") };
+    csgi_client_request request = asking("GET");
+
+    (void)state;
+    request.flags = CSGI_CLIENT_KEEP_CODING;
+    assert_head(&request, "http://h/", "GET / HTTP/1.1\r\nHost: h\r\n" AGENT "Accept: */*\r\n\r\n");
+    request.flags = 0;
+    request.headers = (csgi_fields){ &field, 1 };
+    assert_head(&request, "http://h/",
+                "GET / HTTP/1.1\r\nHost: h\r\n" AGENT
+                "Accept: */*\r\nAccept-encoding: zstd\r\n\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +249,7 @@ int main(void)
         cmocka_unit_test(fields_of_the_clients_own_are_refused),
         cmocka_unit_test(line_ends_and_nul_in_a_field_are_refused),
         cmocka_unit_test(a_struct_that_is_too_small_and_null_pointers_are_refused),
+        cmocka_unit_test(compression_is_asked_for_unless_it_is_not_wanted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,8 @@ enum {
      * is left of the time, the answer, or failure, that is there is returned at once. A timeout
      * after the request was sent is final. */
     CSGI_CLIENT_RETRY = 2,
+    /* Compression is not asked for, and Content-Encoding not undone. */
+    CSGI_CLIENT_KEEP_CODING = 4,
     /* Of a client only: what Set-Cookie says is kept until the client ends, and sent along (RFC
      * 6265), each redirect included. A request's own Cookie field goes in the place of it. The jar
      * is the app's: never share one between users of yours, who would get one another's sessions.
@@ -56,7 +58,7 @@ typedef struct csgi_client_request {
     uint64_t connect_timeout_ms; /* name resolution, connecting and TLS: 5 s */
     uint64_t read_timeout_ms;    /* between two pieces of the response: 5 s */
     uint64_t total_timeout_ms;   /* from call to return: 30 s */
-    uint64_t max_response_size;  /* of the body, in bytes: 16 MiB; CSGI_ELIMIT beyond */
+    uint64_t max_response_size;  /* of the decoded body, in bytes: 16 MiB; CSGI_ELIMIT beyond */
     csgi_client *client;         /* one of this app's; NULL: none, all is as said here */
     csgi_str user, password;     /* Basic authentication (RFC 7617); no ":" in the user */
     csgi_str bearer;        /* or a bearer token (RFC 6750). An Authorization header beats both */
@@ -66,9 +68,12 @@ typedef struct csgi_client_request {
 
 typedef struct csgi_client_response {
     uint32_t size, status;
-    csgi_fields headers; /* names in lower case; order and duplicates kept */
-    csgi_str body;       /* whole, de-chunked, NUL-terminated */
-    csgi_str url;        /* that answered in the end; the request's own text, if it was that one */
+    /* Names in lower case; order and duplicates kept. Of a body that was decoded (gzip, deflate,
+     * br: asked for, unless the request has its own Accept-Encoding) without Content-Encoding and
+     * Content-Length. */
+    csgi_fields headers;
+    csgi_str body; /* whole, de-chunked, decoded, NUL-terminated */
+    csgi_str url;  /* that answered in the end; the request's own text, if it was that one */
     uint32_t redirects, retries; /* how many it took to get there */
 } csgi_client_response;
 
