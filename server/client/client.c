@@ -48,6 +48,11 @@ client *client_new(loop *runner, const client_options *options)
     return self;
 }
 
+void client_set_own_url(client *self, csgi_str text)
+{
+    dialer_set_own_url(&self->dialer, text);
+}
+
 void client_close(client *self)
 {
     CHECK(!self->pool.closing);

@@ -28,6 +28,8 @@ typedef struct client_counts {
 
 /* options NULL: all defaults. NULL: no memory. */
 client *client_new(loop *loop, const client_options *options);
+/* The URL at which the server itself is reached: requests for it never go through a proxy. */
+void client_set_own_url(client *self, csgi_str text);
 /* Closes idle connections and gives the memory back when the last busy one has gone; no new fetch.
  */
 void client_close(client *self);

@@ -267,6 +267,14 @@ static csgi_status run(dialing *self)
 
 /* ---- public ---- */
 
+static const proxy *find_proxy(const dialer *self, const url *to)
+{
+    const proxy *found = proxies_find(&self->proxies, to);
+
+    if (!found || to->port != self->own.port) return found;
+    return str_eq_nocase(str_from(to->host), str_from(self->own.host)) ? NULL : found;
+}
+
 static csgi_status read_proxies(dialer *self, const dialer_options *options, buffer *why)
 {
     const char *wrong = "no memory";
@@ -304,9 +312,17 @@ void dialer_fini(dialer *self)
     proxies_fini(&self->proxies);
 }
 
+void dialer_set_own_url(dialer *self, csgi_str text)
+{
+    const char *why;
+
+    if (url_parse(text, &self->own, &why)) return;
+    self->own.origin = self->own.authority = self->own.target = (csgi_str){ NULL, 0 };
+}
+
 const proxy *dialer_find_proxy(const dialer *self, const url *to)
 {
-    return to->is_https ? NULL : proxies_find(&self->proxies, to);
+    return to->is_https ? NULL : find_proxy(self, to);
 }
 
 csgi_status dial(dialer *self, const url *to, uint64_t connect_timeout_ms, arena *memory,
@@ -320,7 +336,7 @@ csgi_status dial(dialer *self, const url *to, uint64_t connect_timeout_ms, arena
     begun.connected = NULL;
     begun.dialer = self;
     begun.to = to;
-    begun.via = proxies_find(&self->proxies, to);
+    begun.via = find_proxy(self, to);
     begun.place = begun.via ? &begun.via->at : to;
     begun.within = within;
     begun.memory = memory;

@@ -25,6 +25,7 @@ typedef struct dialer {
     names names;
     secure secure;
     proxies proxies;
+    url own; /* what no proxy is for, by host and port; its port is 0: nothing */
 } dialer;
 
 /* options NULL: the usual. The environment is read now. CSGI_EINVAL: why says what is wrong with
@@ -32,6 +33,8 @@ typedef struct dialer {
 csgi_status dialer_init(dialer *self, loop *loop, const dialer_options *options, buffer *why);
 /* Nobody dials any more. */
 void dialer_fini(dialer *self);
+/* The server itself is reached there: never through a proxy. */
+void dialer_set_own_url(dialer *self, csgi_str text);
 
 /* The proxy that must be told the whole URL, and gets the bytes of the request; NULL: none. An
  * https URL's proxy only carries the connection: dial alone has to do with it. */

@@ -365,6 +365,7 @@ static csgi_status make_apps(worker *self, buffer *problem)
     };
     csgi_status status = read_proxies(self);
 
+    client_set_own_url(self->client, of_apps.server_url);
     if (status == CSGI_OK) status = app_set_new(self->loop, self->client, &of_apps, &self->apps);
     if (status != CSGI_OK) return status;
     self->sessions = session_set_new(self->apps, &of_sessions, problem);

@@ -158,3 +158,9 @@ def test_a_proxy_that_cannot_be_fails_what_it_is_for(upstream):
         fetched = fetch(server, upstream.url)
         assert fetched.error == EINVAL
         assert "SOCKS proxies are not supported" in fetched.detail
+
+
+def test_the_server_asks_itself_without_a_proxy():
+    environment = {"all_proxy": f"http://127.0.0.1:{unused_port()}"}
+    with Server(["weather", "weather_api"], environment=environment) as server:
+        assert server.get("/weather?city=London").status == 200

@@ -147,6 +147,10 @@ static void settings_decide_about_proxies(void **state)
     assert_int_equal(url_parse(STR("http://a.test"), &to, &wrong), CSGI_OK);
     assert_int_equal(dialer_init(&now, bench.loop, &options, &why), CSGI_OK);
     assert_string_equal(dialer_find_proxy(&now, &to)->at.host, "proxy.test");
+    dialer_set_own_url(&now, STR("http://A.test:81"));
+    assert_non_null(dialer_find_proxy(&now, &to));
+    dialer_set_own_url(&now, STR("http://A.test:80"));
+    assert_null(dialer_find_proxy(&now, &to)); /* the server itself */
     dialer_fini(&now);
     options.ignores_environment = true;
     assert_int_equal(dialer_init(&now, bench.loop, &options, &why), CSGI_OK);
