@@ -19,13 +19,17 @@
                                                                                                   \
         store name values;                                                                        \
     }                                                                                             \
-    static returned name##_anywhere params                                                        \
+    static __attribute__((noinline)) returned name##_from_thread params                           \
     {                                                                                             \
         name##_asked asked = { __VA_ARGS__ };                                                     \
                                                                                                   \
-        if (!bridge_here()) return name args;                                                     \
         bridge_perform(name##_perform, &asked);                                                   \
         give                                                                                      \
+    }                                                                                             \
+    static returned name##_anywhere params                                                        \
+    {                                                                                             \
+        if (bridge_here()) return name##_from_thread args;                                        \
+        return name args;                                                                         \
     }
 
 #define ANYWHERE_VALUE_(returned, name, ...) \
