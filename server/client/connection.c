@@ -51,7 +51,7 @@ static void settle(connection *self, csgi_status status, bool reusable)
     with->on_progress(with);
 }
 
-static void fail(connection *self)
+static void fail(connection *self, bool was_reset)
 {
     conversation *with = self->with;
     csgi_status status = with->reading ? with->reading->failure : CSGI_ENOMEM;
@@ -62,7 +62,10 @@ static void fail(connection *self)
         response_print_failure(with->reading, with->why);
     else
         buffer_printf(with->why, "no memory to read the answer");
-    if (reason) buffer_printf(with->why, " (TLS: %s)", reason);
+    if (reason)
+        buffer_printf(with->why, " (TLS: %s)", reason);
+    else if (was_reset)
+        buffer_printf(with->why, " (the connection was reset)");
     settle(self, status, false);
 }
 
@@ -110,7 +113,7 @@ static void on_read(void *owner, char *bytes, size_t len)
     }
     self->with->answered = true;
     if (!begin_reading(self)) {
-        fail(self);
+        fail(self, false);
         return;
     }
     switch (response_read(self->with->reading, bytes, len, &used)) {
@@ -121,7 +124,7 @@ static void on_read(void *owner, char *bytes, size_t len)
         succeed(self, used == len);
         break;
     case RESPONSE_FAILED:
-        fail(self);
+        fail(self, false);
         break;
     }
 }
@@ -133,7 +136,7 @@ static void end(connection *self, bool clean)
     else if (begin_reading(self) && response_end(self->with->reading, clean) == RESPONSE_DONE)
         succeed(self, false);
     else
-        fail(self);
+        fail(self, !clean);
 }
 
 static void on_eof(void *owner)

@@ -195,6 +195,15 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *into)
     into->len = LOOP_SCRATCH_SIZE;
 }
 
+/* libuv takes it for an orderly end when a reset comes right behind the last bytes. */
+static bool is_reset(const stream *self)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+
+    return getsockopt(self->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0;
+}
+
 static void on_read(uv_stream_t *uv, ssize_t len, const uv_buf_t *from)
 {
     stream *self = INSIDE_UV(uv);
@@ -205,7 +214,7 @@ static void on_read(uv_stream_t *uv, ssize_t len, const uv_buf_t *from)
         return;
     }
     uv_read_stop(uv);
-    if (len == UV_EOF)
+    if (len == UV_EOF && !is_reset(self))
         self->events->on_eof(self->owner);
     else
         tell_broken(self);

@@ -51,6 +51,7 @@ static const fault_script scripts[BAD_COUNT] = {
     [BAD_RESET] = { "reset", SAID(""), THEN_RESET, NULL },
     [BAD_RESET_HEAD] = { "reset-head", SAID("HTTP/1.1 200 OK\r\nContent-"), THEN_RESET, NULL },
     [BAD_RESET_BODY] = { "reset-body", SAID(OK_LENGTH "9\r\n\r\nabc"), THEN_RESET, NULL },
+    [BAD_RESET_CLOSE] = { "reset-close", SAID("HTTP/1.1 200 OK\r\n\r\nabc"), THEN_RESET, NULL },
     [BAD_CLOSE] = { "close", SAID(""), THEN_CLOSE, NULL },
     [BAD_CLOSE_HEAD] = { "close-head", SAID("HTTP/1.1 200 OK\r\nContent-"), THEN_CLOSE, NULL },
     [BAD_CLOSE_BODY] = { "close-body", SAID(OK_LENGTH "9\r\n\r\nabc"), THEN_CLOSE, NULL },

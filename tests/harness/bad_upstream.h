@@ -21,7 +21,8 @@ typedef enum bad_fault {
     BAD_RESET, /* RST instead of an answer */
     BAD_RESET_HEAD,
     BAD_RESET_BODY,
-    BAD_CLOSE, /* an orderly end instead of an answer */
+    BAD_RESET_CLOSE, /* in a body that lasts until the connection ends */
+    BAD_CLOSE,       /* an orderly end instead of an answer */
     BAD_CLOSE_HEAD,
     BAD_CLOSE_BODY, /* fewer bytes than Content-Length said */
     BAD_CLOSE_CHUNKS,

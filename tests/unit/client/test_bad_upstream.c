@@ -16,6 +16,9 @@
 #define OUT_OF     "within 300 ms"
 #define OUT_OF_ALL "not done within 700 ms (total timeout)"
 
+#define RESET " (the connection was reset)"
+#define END   "\n" /* check adds it: nothing follows */
+
 typedef struct expectation {
     csgi_status status;
     const char *reason; /* part of why; an answer: its body */
@@ -30,13 +33,14 @@ static const expectation expected[BAD_COUNT] = {
     [BAD_HANG] = { CSGI_ETIMEDOUT, "no answer " OUT_OF, READ_MS, true },
     [BAD_HANG_HEAD] = { CSGI_ETIMEDOUT, "the response went no further " OUT_OF, READ_MS, true },
     [BAD_HANG_BODY] = { CSGI_ETIMEDOUT, "the response went no further " OUT_OF, READ_MS, true },
-    [BAD_RESET] = { CSGI_EPROTO, "the connection was closed without an answer", 0, false },
-    [BAD_RESET_HEAD] = { CSGI_EPROTO, "the response ended within its head", 0, false },
-    [BAD_RESET_BODY] = { CSGI_EPROTO, "the response ended after 3 of 9 bytes", 0, false },
-    [BAD_CLOSE] = { CSGI_EPROTO, "the connection was closed without an answer", 0, false },
-    [BAD_CLOSE_HEAD] = { CSGI_EPROTO, "the response ended within its head", 0, false },
-    [BAD_CLOSE_BODY] = { CSGI_EPROTO, "the response ended after 3 of 9 bytes", 0, false },
-    [BAD_CLOSE_CHUNKS] = { CSGI_EPROTO, "the response ended early, after 3 bytes", 0, false },
+    [BAD_RESET] = { CSGI_EPROTO, "closed without an answer" RESET, 0, false },
+    [BAD_RESET_HEAD] = { CSGI_EPROTO, "the response ended within its head" RESET, 0, false },
+    [BAD_RESET_BODY] = { CSGI_EPROTO, "the response ended after 3 of 9 bytes" RESET, 0, false },
+    [BAD_RESET_CLOSE] = { CSGI_EPROTO, "ended early, after 3 bytes" RESET, 0, false },
+    [BAD_CLOSE] = { CSGI_EPROTO, "the connection was closed without an answer" END, 0, false },
+    [BAD_CLOSE_HEAD] = { CSGI_EPROTO, "the response ended within its head" END, 0, false },
+    [BAD_CLOSE_BODY] = { CSGI_EPROTO, "the response ended after 3 of 9 bytes" END, 0, false },
+    [BAD_CLOSE_CHUNKS] = { CSGI_EPROTO, "the response ended early, after 3 bytes" END, 0, false },
     [BAD_DRIP] = { CSGI_ETIMEDOUT, OUT_OF_ALL, TOTAL_MS, true },
     [BAD_DRIP_HEAD] = { CSGI_ETIMEDOUT, OUT_OF_ALL, TOTAL_MS, true },
     [BAD_ENDLESS_HEAD] = { CSGI_EPROTO, "more than 200 header fields", 0, true },
@@ -79,7 +83,7 @@ static void check(run *self, asked *now, bad_fault fault, uint64_t took_ms)
 {
     const char *wrong;
 
-    assert_int_equal(buffer_append(&now->why, "", 1), CSGI_OK);
+    assert_int_equal(buffer_append(&now->why, END "\0", sizeof END), CSGI_OK);
     wrong = find_fault(self, now, fault, took_ms);
     if (wrong && self->wrong++ < 20)
         print_error("%s: %s: %d after %d ms: %s\n", bad_fault_name(fault), wrong, now->status,
@@ -180,7 +184,7 @@ static void expect_nothing_left(run *self)
         counts = client_get_counts(self->bench.client);
     }
     assert_int_equal(counts.connections, counts.idle);
-    assert_in_range(counts.idle, 1, AT_ONCE);
+    assert_true(counts.idle <= AT_ONCE);
 }
 
 static void expect_seen(const run *self)

@@ -385,6 +385,24 @@ static void a_reset_by_the_peer_is_told(void **state)
     finish(&now);
 }
 
+static void a_reset_right_behind_bytes_is_no_end(void **state)
+{
+    struct linger zero = { .l_onoff = 1 };
+    rig now;
+
+    (void)state;
+    begin(&now, true);
+    assert_int_equal(stream_read_start(now.stream), CSGI_OK);
+    assert_int_equal(send(now.peer, "half", 4, 0), 4);
+    setsockopt(now.peer, SOL_SOCKET, SO_LINGER, &zero, sizeof zero);
+    close(now.peer);
+    now.peer = -1;
+    run_a_while(&now);
+    assert_int_equal(now.brokens, 1);
+    assert_int_equal(now.eofs, 0);
+    finish(&now);
+}
+
 static void closing_drops_the_queue(void **state)
 {
     char *body = calloc(1, LARGE);
@@ -564,6 +582,7 @@ int main(void)
         cmocka_unit_test(a_failed_write_is_remembered_and_told_once_from_the_loop),
         cmocka_unit_test(a_queued_write_that_fails_is_told),
         cmocka_unit_test(a_reset_by_the_peer_is_told),
+        cmocka_unit_test(a_reset_right_behind_bytes_is_no_end),
         cmocka_unit_test(closing_drops_the_queue),
         cmocka_unit_test(an_abort_resets_and_a_close_does_not),
         cmocka_unit_test(when_memory_ends_nothing_more_is_written),
