@@ -37,6 +37,13 @@ def test_functions_given_to_threads_under_load(serve):
     assert server.get("/hello").text == "hello"
 
 
+def test_blocking_endpoints_under_load(serve):
+    server = serve("threads", arguments=["--no-access-log", "--threads", "4"])
+    counts = load_all(server, ["/nap?ms=1", "/nap?ms=0", "/counts", "/plain"])
+    assert all(count > 20 for count in counts), counts
+    assert server.get("/plain").text == "plain"
+
+
 def test_functions_given_to_threads_while_clients_go_away_and_the_server_stops(serve):
     server = serve("waits", arguments=["--no-access-log"])
     for number in range(200):
