@@ -88,27 +88,38 @@ static void set_url(const csgi_client_response *made, csgi_str asked)
     ((csgi_client_response *)(uintptr_t)made)->url = asked;
 }
 
+/* One of an older header is completed, in the room; most are of this one. */
+static const csgi_client_request *complete(const csgi_client_request *request,
+                                           csgi_client_request *room)
+{
+    if (request->size >= sizeof *room) return request;
+    memset(room, 0, sizeof *room);
+    memcpy(room, request, request->size);
+    room->size = sizeof *room;
+    return room;
+}
+
 static csgi_status fetch_any(const instance *self, arena *into, const csgi_client_request *request,
                              const csgi_client_response **response, buffer *why)
 {
     loop *runner = self->set->loop;
-    csgi_client_request whole = { .size = 0 };
+    csgi_client_request room;
     outlet to = { .carrier = { .carry = on_carry }, .app = self };
-    policy_request asked = { .loop = runner, .request = &whole };
+    policy_request asked = { .loop = runner };
     settings *with = NULL;
     bool may_repeat;
     csgi_status status = check_arguments(into, request, response, why);
 
     if (status) return status;
-    memcpy(&whole, request, request->size < sizeof whole ? request->size : sizeof whole);
-    whole.size = sizeof whole;
-    status = find_settings(self, whole.client, &with, why);
+    asked.request = complete(request, &room);
+    status = find_settings(self, asked.request->client, &with, why);
     if (status) return status;
     to.with = asked.with = with;
     asked.deadline_ms = call_due_ms(runner);
     asked.inbound = inbound_fields(self->set);
     if (!policy_is_needed(&asked)) {
-        status = on_carry(&to.carrier, into, &whole, asked.deadline_ms, &may_repeat, response, why);
+        status = on_carry(&to.carrier, into, asked.request, asked.deadline_ms, &may_repeat,
+                          response, why);
         if (status == CSGI_OK) set_url(*response, request->url);
         return status;
     }
