@@ -2,6 +2,7 @@
  * Loading a plugin file: who may write it, mapping it, asking for its descriptor. */
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,8 +10,10 @@
 
 #include "base/check.h"
 #include "base/str.h"
+#include "log/log.h"
 #include "loop/task.h"
 #include "plugin/descriptor.h"
+#include "plugin/image.h"
 #include "plugin/plugin.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -133,7 +136,7 @@ static csgi_status refuse_mapping(const char *file, const char *real_path, const
 }
 
 /* Lets tasks keep C++ exceptions apart, as soon as some plugin has brought libstdc++. */
-static void find_cxx_runtime(void)
+void plugin_find_runtimes(void)
 {
     static void *runtime; /* of the process, kept mapped: its function is called from now on */
     void *symbol;
@@ -155,10 +158,7 @@ static csgi_status map_file(plugin *self, const char *real_path, const plugin_ru
     tell_step(rules, "dlopen");
     self->handle = dlopen(real_path, RTLD_NOW | RTLD_LOCAL);
     tell_step(rules, NULL);
-    if (self->handle) {
-        find_cxx_runtime();
-        return CSGI_OK;
-    }
+    if (self->handle) return CSGI_OK;
     why = dlerror();
     return refuse_mapping(self->file, real_path, why ? why : "for no given reason", problem);
 }
@@ -177,9 +177,52 @@ static csgi_status ask_descriptor(plugin *self, const plugin_rules *rules, buffe
     return descriptor_read(from, self->file, &self->descriptor, &self->endpoints, problem);
 }
 
+/* ---- unmapping ---- */
+
+/* What the loader would not say: why the object stays. */
+static const char *why_pinned(const char *path)
+{
+    buffer ignored = { 0 };
+    image it;
+    const char *why = "destructors of its threads' variables have yet to run, or another library "
+                      "holds it";
+
+    if (image_open(&it, path, &ignored) == CSGI_OK && image_read_symbols(&it) == CSGI_OK) {
+        if (image_dynamic(&it, DT_FLAGS_1) & DF_1_NODELETE) why = "it was linked with -z nodelete";
+        for (size_t i = 0; i < it.symbol_count; i++) {
+            if (ELF64_ST_BIND(it.symbols[i].st_info) == STB_GNU_UNIQUE)
+                why = "it has unique symbols (C++ templates; build it with -fno-gnu-unique)";
+        }
+    }
+    image_close(&it);
+    buffer_fini(&ignored);
+    return why;
+}
+
+/* A copy whose name is gone would be mapped for ever, and its memory with it. */
+static void unmap(plugin *self)
+{
+    const char *path = self->image ? self->image : self->file;
+    void *still;
+
+    if (!self->handle || KEEP_MAPPED) return;
+    dlclose(self->handle);
+    if (!self->image) return;
+    still = dlopen(path, RTLD_NOLOAD | RTLD_LAZY);
+    if (!still) return;
+    dlclose(still);
+    log_warning("%s: generation %llu stays mapped after its end: %s", self->file,
+                (unsigned long long)self->generation, why_pinned(path));
+}
+
 static void free_plugin(plugin *self)
 {
-    if (self->handle && !KEEP_MAPPED) dlclose(self->handle);
+    unmap(self);
+    if (self->image_fd >= 0)
+        close(self->image_fd);
+    else if (self->image)
+        unlink(self->image);
+    free(self->image);
     free(self->endpoints);
     free(self->directory);
     free(self->file);
@@ -206,8 +249,37 @@ static csgi_status load(plugin *self, const char *real_path, const plugin_rules 
 
     if (status == CSGI_OK && !(rules && rules->allow_insecure))
         status = check_permissions(self->file, self->directory, real_path, problem);
-    if (status == CSGI_OK) status = map_file(self, real_path, rules, problem);
+    if (status == CSGI_OK)
+        status = map_file(self, self->image ? self->image : real_path, rules, problem);
     if (status == CSGI_OK) status = ask_descriptor(self, rules, problem);
+    return status;
+}
+
+static void take_image(plugin *self, plugin_image *from)
+{
+    self->image = from->path;
+    self->image_fd = from->fd;
+    self->generation = from->generation;
+    snprintf(self->hash, sizeof self->hash, "%s", from->hash);
+    from->path = NULL;
+    from->fd = -1;
+}
+
+/* What will be mapped is looked at; what is said of it names the file. */
+static csgi_status inspect(const char *file, const plugin_rules *rules, buffer *problem)
+{
+    const char *looked_at = rules && rules->image ? rules->image->path : file;
+    size_t prefix = strlen(looked_at);
+    buffer why = { 0 };
+    csgi_status status;
+
+    if (looked_at == file) return elf_inspect(file, problem, NULL);
+    status = elf_inspect(looked_at, &why, NULL);
+    if (status == CSGI_EFAIL && str_starts_with(buffer_str(&why), str_from(looked_at)))
+        buffer_printf(problem, "%s%.*s", file, (int)(why.len - prefix), why.bytes + prefix);
+    else if (status == CSGI_EFAIL)
+        buffer_append_str(problem, buffer_str(&why));
+    buffer_fini(&why);
     return status;
 }
 
@@ -215,13 +287,15 @@ csgi_status plugin_load(const char *file, const plugin_rules *rules, plugin **ou
 {
     plugin *self;
     char *real_path;
-    csgi_status status = elf_inspect(file, problem, NULL);
+    csgi_status status = inspect(file, rules, problem);
 
     if (status != CSGI_OK) return status;
     self = calloc(1, sizeof(*self));
     if (!self) return CSGI_ENOMEM;
     self->references = 1;
     self->generation = 1;
+    self->image_fd = -1;
+    if (rules && rules->image) take_image(self, rules->image);
     self->file = strdup(file);
     real_path = realpath(file, NULL);
     if (!self->file)

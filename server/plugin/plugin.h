@@ -23,9 +23,20 @@ struct plugin {
     char *file;               /* as given */
     char *directory;          /* of the file, absolute */
     void *handle;             /* dlopen's */
-    uint64_t generation;      /* 1, and one more with each reload of its name */
+    uint64_t generation;      /* 1, and one more with each reload of its file */
+    char *image;              /* a copy that is mapped in the file's place; NULL: the file itself */
+    int image_fd;             /* of a copy in memory, or -1 */
+    char hash[17];            /* of what is mapped; "" without a copy */
     int references;
 };
+
+/* A copy of a plugin file, to be mapped in its place. */
+typedef struct plugin_image {
+    char *path; /* on the heap */
+    int fd;     /* of a copy in memory, which the path names; or -1 */
+    const char *hash;
+    uint64_t generation;
+} plugin_image;
 
 typedef struct plugin_rules {
     bool allow_insecure; /* world-writable, or a stranger's, files and directories too */
@@ -33,14 +44,21 @@ typedef struct plugin_rules {
      */
     void (*on_step)(void *arg, const char *step);
     void *arg;
+    /* What is mapped; NULL: the file. It is the plugin's from then on (its path becomes NULL), and
+     * removed when it is unmapped. */
+    plugin_image *image;
 } plugin_rules;
 
 /* Loads a file; rules NULL are all zero. On failure *problem is one sentence for the user: file,
  * what was found, what was expected, what to do. CSGI_EFAIL, CSGI_ENOMEM. */
 csgi_status plugin_load(const char *file, const plugin_rules *rules, plugin **out, buffer *problem);
 plugin *plugin_hold(plugin *self);
-/* The last one unmaps the file (not under sanitizers). */
+/* The last one unmaps the file (not under sanitizers), and sees to it that it is: what keeps it
+ * mapped is logged. */
 void plugin_release(plugin *self);
+/* A library that plugins bring may need the server's help, of which this looks for: to be called
+ * after plugin_load, on the thread of the tasks. */
+void plugin_find_runtimes(void);
 
 /* Looks at a file's bytes without mapping it: is it a shared object for this machine that exports
  * csgi_plugin_query? On failure *problem is a sentence. warnings (may be NULL) gets a line for each

@@ -107,6 +107,7 @@ csgi_status plugins_open(const edition *next, const server_options *options, con
     plugin_rules rules = { options->insecure_plugins, on_load_step, &loaded_now };
     csgi_status status = plugin_load(file, &rules, out, problem);
 
+    plugin_find_runtimes();
     edition_tell_step(next, STR(""), NULL);
     if (status == CSGI_OK) warn_of_patterns(*out);
     if (status != CSGI_OK && !problem->len)
