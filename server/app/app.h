@@ -47,6 +47,8 @@ csgi_status app_set_new(loop *loop, client *client, const app_options *options, 
 typedef struct edition edition;
 
 csgi_status edition_new(app_set *set, edition **out); /* CSGI_ENOMEM */
+/* Is there an app of that plugin which serves? */
+bool edition_serves_already(const edition *self, const plugin *plugin);
 /* Tells options.on_step, if anyone wants to know: for who loads plugins for the edition. */
 void edition_tell_step(const edition *self, csgi_str whose, const char *step);
 /* Takes an app into the edition: the one that serves, if it is of the same plugin with the same
@@ -88,6 +90,8 @@ typedef struct app_route {
 } app_route;
 
 size_t app_set_route_count(const app_set *self); /* in the table now */
+/* "weather generation 2 (3 requests on generation 1)", of all apps; none: "no app". */
+void app_set_print_serving(const app_set *self, buffer *out);
 /* The texts that are made for it are in the arena. CSGI_ENOMEM. */
 csgi_status app_set_get_route(const app_set *self, size_t index, arena *memory, app_route *out);
 

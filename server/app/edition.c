@@ -20,6 +20,14 @@ csgi_status edition_new(app_set *set, edition **out)
     return CSGI_OK;
 }
 
+bool edition_serves_already(const edition *self, const plugin *loaded)
+{
+    LIST_EACH (node, &self->set->instances) {
+        if (CONTAINER_OF(node, instance, node)->plugin == loaded) return true;
+    }
+    return false;
+}
+
 void edition_tell_step(const edition *self, csgi_str whose, const char *step)
 {
     app_set_tell_step(self->set, whose, step);

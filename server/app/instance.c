@@ -9,6 +9,7 @@
 #include "app/extensions.h"
 #include "app/http_call.h"
 #include "base/str.h"
+#include "loop/on_loop.h"
 
 static csgi_status copy_str(arena *memory, csgi_str text, csgi_str *out)
 {
@@ -63,20 +64,26 @@ static csgi_status prepare(instance *self, csgi_str name, csgi_str config_json)
     return CSGI_OK;
 }
 
-/* Calls the plugin's create. */
+/* On the loop's own stack, as plugin.h says. */
+static void call_create(void *arg, csgi_status *status)
+{
+    instance *self = arg;
+
+    app_set_tell_step(self->set, self->plugin_name, "create");
+    *status = self->plugin->descriptor.create(&self->host, self->config, &self->state);
+    app_set_tell_step(self->set, self->plugin_name, NULL);
+}
+
 static csgi_status create(instance *self, buffer *problem)
 {
-    const csgi_plugin *descriptor = &self->plugin->descriptor;
     char reason[STATUS_REASON_SIZE];
     csgi_status status;
 
-    if (!descriptor->create) {
+    if (!self->plugin->descriptor.create) {
         self->state = &self->host;
         return CSGI_OK;
     }
-    app_set_tell_step(self->set, self->plugin_name, "create");
-    status = descriptor->create(&self->host, self->config, &self->state);
-    app_set_tell_step(self->set, self->plugin_name, NULL);
+    status = on_loop(self->set->loop, call_create, self);
     if (status == CSGI_OK) return CSGI_OK;
     status_reason(status, buffer_str(&self->error), reason);
     buffer_printf(problem, "%.*s (%s) could not be created: its create failed with %s",

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The route table for people to read. */
+#include <inttypes.h>
+
 #include "app/instance.h"
 #include "app/table.h"
 #include "base/str.h"
@@ -13,6 +15,32 @@ static csgi_str print_use(const app_endpoint *use, arena *memory)
 size_t app_set_route_count(const app_set *self)
 {
     return self->table ? router_count(self->table->routes) : 0;
+}
+
+static void print_old(const app_set *self, const instance *serving, buffer *out)
+{
+    LIST_EACH (node, &self->retired) {
+        const instance *old = CONTAINER_OF(node, instance, node);
+
+        if (!old->uses || !str_eq(old->name, serving->name)) continue;
+        buffer_printf(out, " (%zu request%s on generation %" PRIu64 ")", old->uses,
+                      old->uses == 1 ? "" : "s", old->host.generation);
+    }
+}
+
+void app_set_print_serving(const app_set *self, buffer *out)
+{
+    const char *separator = "";
+
+    LIST_EACH (node, &self->instances) {
+        const instance *each = CONTAINER_OF(node, instance, node);
+
+        buffer_printf(out, "%s%.*s generation %" PRIu64, separator, STR_ARG(each->name),
+                      each->host.generation);
+        print_old(self, each, out);
+        separator = ", ";
+    }
+    if (!*separator) buffer_printf(out, "no app");
 }
 
 csgi_status app_set_get_route(const app_set *self, size_t index, arena *memory, app_route *out)

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "worker/identity.h"
 #include "worker/probe.h"
+#include "worker/reload_probe.h"
 #include "worker/worker.h"
 
 static log_style style_of(const server_options *options)
@@ -53,6 +54,16 @@ static int check_only(const server_options *options, const plugin_choice *choice
     return would_start ? EXIT_SERVED : EXIT_START_FAILED;
 }
 
+/* The descriptor of --reload-probe=FD, which a server that reloads adds to its own arguments; or -1.
+ */
+static int take_probe(int *argc, char **argv)
+{
+    size_t len = sizeof RELOAD_PROBE_FLAG - 1;
+
+    if (*argc == 0 || strncmp(argv[*argc - 1], RELOAD_PROBE_FLAG, len) != 0) return -1;
+    return (int)strtol(argv[--*argc] + len, NULL, 10);
+}
+
 static int run(int argc, char **argv)
 {
     server_options options;
@@ -60,8 +71,8 @@ static int run(int argc, char **argv)
     buffer problem = { 0 };
     plugin_choice choice;
     routes_file routes;
+    int file_count, exit_status, probe_fd = take_probe(&argc, argv);
     bool only_checks = take_flag(&argc, argv, "--check");
-    int file_count, exit_status;
 
     if (!read_options(&run_command, argc, argv, &options, &file_count, &exit_status) ||
         !choice_read(&choice, &run_command, &options, argv, file_count, &routes, &exit_status))
@@ -73,8 +84,12 @@ static int run(int argc, char **argv)
     }
     log_init((log_level)options.log_level, style_of(&options));
     warn_of_strangers();
-    exit_status =
-        only_checks ? check_only(&options, &choice) : worker_run(&options, &binds, &choice);
+    if (probe_fd >= 0)
+        exit_status = reload_probe_serve(&options, &choice, probe_fd);
+    else if (only_checks)
+        exit_status = check_only(&options, &choice);
+    else
+        exit_status = worker_run(&options, &binds, &choice);
     choice_end(&choice);
     return exit_status;
 }
@@ -89,8 +104,9 @@ const command run_command = {
              "\n"
              "  --check   load everything, say whether it could be served, and exit\n"
              "\n"
-             "SIGINT, SIGTERM and SIGHUP end it gracefully; a second SIGINT cuts what is still "
-             "running.\n"
+             "SIGINT and SIGTERM end it gracefully; a second SIGINT cuts what is still running. "
+             "SIGHUP reloads the plugins and the routes file: requests go on meanwhile, and a "
+             "mistake changes nothing.\n"
              "\n"
              "Exit status: 0 stopped, 1 stopped but calls ignored it, 2 wrong usage, 3 start-up "
              "failed.",

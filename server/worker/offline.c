@@ -67,7 +67,7 @@ csgi_status offline_open(offline *self, const server_options *options, const plu
     csgi_status status = offline_init(self, options, purpose);
     bool is_made = status == CSGI_OK;
 
-    if (is_made) status = plugins_serve(self->apps, options, choice, problem);
+    if (is_made) status = plugins_serve(self->apps, options, choice, NULL, problem);
     if (status == CSGI_ENOMEM && !problem->len)
         buffer_printf(problem, "no memory to load the plugins");
     if (status != CSGI_OK && is_made) offline_close(self);

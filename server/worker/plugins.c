@@ -100,105 +100,110 @@ static void warn_of_patterns(const plugin *loaded)
     }
 }
 
-csgi_status plugins_open(const edition *next, const server_options *options, const char *file,
-                         plugin **out, buffer *problem)
+csgi_status plugins_open(const plugin_loading *from, const char *file, plugin **out,
+                         buffer *problem)
 {
-    loading loaded_now = { next, file };
-    plugin_rules rules = { options->insecure_plugins, on_load_step, &loaded_now };
-    csgi_status status = plugin_load(file, &rules, out, problem);
+    loading loaded_now = { from->next, file };
+    const plugin_rules rules = { .allow_insecure = from->options->insecure_plugins,
+                                 .on_step = on_load_step,
+                                 .arg = &loaded_now };
+    csgi_status status;
 
-    plugin_find_runtimes();
-    edition_tell_step(next, STR(""), NULL);
-    if (status == CSGI_OK) warn_of_patterns(*out);
+    if (from->registry) {
+        status = registry_open(from->registry, file, &rules, out, problem);
+    } else {
+        status = plugin_load(file, &rules, out, problem);
+        plugin_find_runtimes();
+    }
+    edition_tell_step(from->next, STR(""), NULL);
+    if (status == CSGI_OK && !edition_serves_already(from->next, *out)) warn_of_patterns(*out);
     if (status != CSGI_OK && !problem->len)
-        buffer_printf(problem, "%s: no memory to load it", file);
+        buffer_printf(problem, "%s: %s", file,
+                      status == CSGI_ENOMEM ? "no memory to load it" : "it was given up");
     return status;
 }
 
-void plugins_log_loaded(const plugin *loaded)
+void plugins_log_loaded(const plugin_loading *from, const plugin *loaded)
 {
     const csgi_plugin *it = &loaded->descriptor;
 
-    log_info("Loaded %.*s %.*s from %s (CSGI %u.%u, generation 1, %zu endpoint%s)",
+    if (edition_serves_already(from->next, loaded)) return;
+    log_info("Loaded %.*s %.*s from %s (CSGI %u.%u, generation %llu, %zu endpoint%s)",
              STR_ARG(it->name), STR_ARG(it->version), loaded->file, it->abi_major, it->abi_minor,
-             it->endpoint_count, it->endpoint_count == 1 ? "" : "s");
+             (unsigned long long)loaded->generation, it->endpoint_count,
+             it->endpoint_count == 1 ? "" : "s");
 }
 
 /* Loads one file and makes its app. On failure *problem is a sentence. */
-static csgi_status load_file(edition *next, const server_options *options, const char *file,
-                             buffer *problem)
+static csgi_status load_file(const plugin_loading *from, const char *file, buffer *problem)
 {
     plugin *loaded;
-    csgi_status status = plugins_open(next, options, file, &loaded, problem);
+    csgi_status status = plugins_open(from, file, &loaded, problem);
 
     if (status != CSGI_OK) return status;
-    status = plugins_add_app(next, file, loaded, problem);
-    if (status == CSGI_OK) plugins_log_loaded(loaded);
+    status = plugins_add_app(from->next, file, loaded, problem);
+    if (status == CSGI_OK) plugins_log_loaded(from, loaded);
     if (status != CSGI_OK && !problem->len)
         buffer_printf(problem, "%s: no memory to load it", file);
     plugin_release(loaded);
     return status;
 }
 
-/* Each mistake is logged, all at once. CSGI_EFAIL when there was one. */
-static csgi_status load_files(edition *next, const server_options *options, char **files,
-                              size_t file_count)
+/* A line for each mistake, all at once. CSGI_EFAIL when there was one. */
+static csgi_status load_files(const plugin_loading *from, char **files, size_t file_count,
+                              buffer *problem)
 {
     csgi_status result = CSGI_OK;
 
     for (size_t i = 0; i < file_count; i++) {
-        buffer problem = { 0 };
+        buffer why = { 0 };
 
-        if (load_file(next, options, files[i], &problem) != CSGI_OK) {
-            log_error("%.*s", STR_ARG(buffer_str(&problem)));
+        if (load_file(from, files[i], &why) != CSGI_OK) {
+            buffer_printf(problem, "%.*s\n", STR_ARG(buffer_str(&why)));
             result = CSGI_EFAIL;
         }
-        buffer_fini(&problem);
+        buffer_fini(&why);
     }
     return result;
 }
 
-/* Likewise; CSGI_ENOMEM too, which is not logged. */
-static csgi_status load_directory(edition *next, const server_options *options)
+static csgi_status load_directory(const plugin_loading *from, buffer *problem)
 {
+    const char *directory = from->options->plugin_dir;
     char **files;
     size_t count;
-    buffer problem = { 0 };
-    csgi_status status = plugin_directory_list(options->plugin_dir, &files, &count, &problem);
+    csgi_status status = plugin_directory_list(directory, &files, &count, problem);
 
-    if (status != CSGI_OK) {
-        if (problem.len) log_error("%.*s", STR_ARG(buffer_str(&problem)));
-        buffer_fini(&problem);
-        return status;
-    }
+    if (status != CSGI_OK) return status;
     if (count == 0)
         log_warning("%s: no plugin (*.so) in this directory; every request will be answered 404",
-                    options->plugin_dir);
-    status = load_files(next, options, files, count);
+                    directory);
+    status = load_files(from, files, count, problem);
     plugin_directory_list_free(files, count);
     return status;
 }
 
-csgi_status plugins_load(edition *next, const server_options *options, const plugin_choice *choice,
-                         buffer *problem)
+csgi_status plugins_load(const plugin_loading *from, buffer *problem)
 {
+    const plugin_choice *choice = from->choice;
     csgi_status status;
 
-    if (choice->routes) return plugins_load_routed(next, options, choice, problem);
-    status = choice->file_count ? load_files(next, options, choice->files, choice->file_count)
-                                : load_directory(next, options);
-    return status == CSGI_OK ? edition_route_defaults(next, problem) : status;
+    if (choice->routes) return plugins_load_routed(from, problem);
+    status = choice->file_count ? load_files(from, choice->files, choice->file_count, problem)
+                                : load_directory(from, problem);
+    return status == CSGI_OK ? edition_route_defaults(from->next, problem) : status;
 }
 
 csgi_status plugins_serve(app_set *apps, const server_options *options, const plugin_choice *choice,
-                          buffer *problem)
+                          registry *known, buffer *problem)
 {
     edition *first;
     csgi_status status = edition_new(apps, &first);
 
     if (status != CSGI_OK) return status;
-    status = plugins_load(first, options, choice, problem);
+    status = plugins_load(&(plugin_loading){ first, options, choice, known }, problem);
     if (status == CSGI_OK) status = edition_serve(first, problem);
     if (status != CSGI_OK) edition_discard(first);
+    if (known && status == CSGI_OK) registry_commit(known);
     return status;
 }

@@ -60,7 +60,7 @@ static csgi_status try_app(offline *apart, const server_options *options, const 
     csgi_status status = edition_new(apart->apps, &only);
 
     if (status != CSGI_OK) return status;
-    status = plugins_open(only, options, file, loaded, problem);
+    status = plugins_open(&(plugin_loading){ only, options, NULL, NULL }, file, loaded, problem);
     if (status == CSGI_OK) status = plugins_add_app(only, file, *loaded, problem);
     if (status == CSGI_OK) status = edition_route_defaults(only, problem);
     edition_discard(only);

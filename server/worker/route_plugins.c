@@ -19,6 +19,7 @@ typedef struct loaded_file {
 } loaded_file;
 
 typedef struct loading {
+    const plugin_loading *from;
     edition *next;
     const server_options *options;
     const plugin_choice *choice;
@@ -151,8 +152,8 @@ static plugin *open_file(loading *self, file_position at, const char *path)
         free(added.path);
         return before->plugin;
     }
-    if (plugins_open(self->next, self->options, path, &added.plugin, &why) == CSGI_OK)
-        plugins_log_loaded(added.plugin);
+    if (plugins_open(self->from, path, &added.plugin, &why) == CSGI_OK)
+        plugins_log_loaded(self->from, added.plugin);
     else
         complain(self, at, "%.*s", STR_ARG(buffer_str(&why)));
     buffer_fini(&why);
@@ -238,21 +239,21 @@ static void log_routes(const edition *next, const routes_file *routes)
     log_info("Routing by %s (%zu route%s)", routes->name.ptr, count, count == 1 ? "" : "s");
 }
 
-csgi_status plugins_load_routed(edition *next, const server_options *options,
-                                const plugin_choice *choice, buffer *problem)
+csgi_status plugins_load_routed(const plugin_loading *from, buffer *problem)
 {
-    loading self = { .next = next,
-                     .options = options,
-                     .choice = choice,
-                     .routes = choice->routes,
+    loading self = { .from = from,
+                     .next = from->next,
+                     .options = from->options,
+                     .choice = from->choice,
+                     .routes = from->choice->routes,
                      .problem = problem };
     csgi_status status;
 
     add_apps(&self);
-    status = self.is_out_of_memory ? CSGI_ENOMEM : edition_route_file(next, self.routes, problem);
+    status = self.is_out_of_memory ? CSGI_ENOMEM : edition_route_file(from->next, self.routes, problem);
     if (status == CSGI_OK && self.has_mistakes) status = CSGI_EINVAL;
     if (status == CSGI_EINVAL) routes_file_sort_complaints(self.routes, problem);
     end(&self);
-    if (status == CSGI_OK) log_routes(next, choice->routes);
+    if (status == CSGI_OK) log_routes(from->next, self.routes);
     return status;
 }

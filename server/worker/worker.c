@@ -20,6 +20,7 @@
 #include "worker/orphans.h"
 #include "worker/pid_file.h"
 #include "worker/plugins.h"
+#include "worker/reload.h"
 #include "worker/systemd.h"
 
 /* Cancelled calls may still say goodbye for this long before their connections are cut, */
@@ -44,6 +45,8 @@ typedef struct worker {
     bind_list *binds;
     listener_set listeners;
     systemd manager;
+    registry *registry;
+    reloader *reloader;
     app_set *apps;
     session_set *sessions;
     trust_list proxies;
@@ -107,13 +110,20 @@ static void on_apps_ended(void *arg, csgi_status status)
     close_all(self);
 }
 
+static void on_reloader_stopped(void *arg)
+{
+    worker *self = arg;
+
+    app_set_shutdown(self->apps, on_apps_ended, self);
+}
+
 static void end_apps(worker *self)
 {
     if (self->stage == STAGE_CLOSING) return;
     self->stage = STAGE_CLOSING;
     timer_stop(self->loop, &self->patience);
     if (self->exit_status == EXIT_SERVED) log_info("Waiting for application shutdown.");
-    app_set_shutdown(self->apps, on_apps_ended, self);
+    reloader_stop(self->reloader, on_reloader_stopped, self);
 }
 
 static void on_no_calls(void *arg)
@@ -226,6 +236,10 @@ static void on_signal(void *arg, int signum)
     worker *self = arg;
     bool again = self->stop_asked;
 
+    if (signum == SIGHUP) {
+        if (self->stage == STAGE_SERVING) reloader_request(self->reloader, "SIGHUP");
+        return;
+    }
     self->stop_asked = true;
     if (self->stage == STAGE_SERVING) {
         begin_stop(self);
@@ -401,7 +415,19 @@ static csgi_status assume_identity(worker *self, buffer *problem)
     return identity_assume(options->user, options->group, give_sockets, self, problem);
 }
 
-static csgi_status make_parts(worker *self, buffer *problem)
+static csgi_status make_reloader(worker *self, const plugin_choice *choice, buffer *problem)
+{
+    csgi_status status = registry_new(self->loop, self->options, &self->registry, problem);
+    reloader_parts parts = { .loop = self->loop,
+                             .apps = self->apps,
+                             .registry = self->registry,
+                             .options = self->options,
+                             .choice = choice };
+
+    return status == CSGI_OK ? reloader_new(&parts, &self->reloader) : status;
+}
+
+static csgi_status make_parts(worker *self, const plugin_choice *choice, buffer *problem)
 {
     csgi_status status = make_loop(self);
 
@@ -411,7 +437,8 @@ static csgi_status make_parts(worker *self, buffer *problem)
     if (status == CSGI_OK) status = listeners_print_url(&self->listeners, &self->url);
     if (status == CSGI_OK)
         status = headers_print_lines(&self->options->headers, &self->fixed_lines);
-    return status == CSGI_OK ? make_apps(self, problem) : status;
+    if (status == CSGI_OK) status = make_apps(self, problem);
+    return status == CSGI_OK ? make_reloader(self, choice, problem) : status;
 }
 
 /* Under nohup a closed terminal is not to end the server. */
@@ -458,7 +485,7 @@ static csgi_status load_plugins_stoppably(worker *self, const plugin_choice *cho
     signal(SIGINT, on_early_signal);
     signal(SIGTERM, on_early_signal);
     if (heeds_hangup()) signal(SIGHUP, on_early_signal);
-    status = plugins_serve(self->apps, self->options, choice, problem);
+    status = plugins_serve(self->apps, self->options, choice, self->registry, problem);
     watched = watch_signals(self);
     self->stop_asked = early_signals != 0;
     return status == CSGI_OK ? watched : status;
@@ -468,7 +495,7 @@ static csgi_status load_plugins_stoppably(worker *self, const plugin_choice *cho
 static void run(worker *self, const plugin_choice *choice)
 {
     buffer problem = { 0 };
-    csgi_status status = make_parts(self, &problem);
+    csgi_status status = make_parts(self, choice, &problem);
 
     if (status == CSGI_OK) {
         log_info("Waiting for application startup.");
@@ -497,6 +524,8 @@ int worker_run(const server_options *options, bind_list *binds, const plugin_cho
         log_warning("crashes will not name the plugin: the signal handler could not be installed");
     log_info("Started server process [%d]", (int)getpid());
     run(&self, choice);
+    reloader_free(self.reloader);
+    registry_free(self.registry);
     session_set_free(self.sessions);
     exchange_pool_clear();
     stream_pool_clear();

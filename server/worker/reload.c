@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT
+ * A reload, told straight on from a task of its own. */
+#include "worker/reload.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/str.h"
+#include "log/log.h"
+#include "loop/on_loop.h"
+#include "worker/reload_probe.h"
+
+/* Try it again so often, after so long, while somebody is writing a file. */
+#define BUSY_PAUSE_MS 20u
+#define BUSY_TRIES    500u
+/* What is tried in another process has so long. */
+#define PROBE_LIMIT_MS 10000u
+
+struct reloader {
+    reloader_parts parts;
+    task *task; /* NULL: none is under way */
+    bool is_wanted, is_stopping;
+    char why[sizeof((reload_record *)0)->why];
+    uint64_t began_ns;
+    routes_file routes; /* that serves, once one has been read again */
+    bool has_routes;
+    reload_record records[RELOAD_HISTORY];
+    uint64_t count;
+    void (*on_stopped)(void *arg);
+    void *on_stopped_arg;
+};
+
+/* One attempt, on the task's stack. */
+typedef struct attempt {
+    reloader *of;
+    server_options options; /* what a routes file says of plugins counts at once */
+    plugin_choice choice;
+    routes_file routes;
+    bool has_routes;
+    edition *next;
+    buffer problem, approved;
+    task_wait started;
+} attempt;
+
+static const task_label label = { CSGI_STR("capricorn"), CSGI_STR("reload") };
+
+/* ---- the steps ---- */
+
+static csgi_status read_routes(attempt *self)
+{
+    const routes_file *before = self->of->parts.choice->routes;
+    csgi_status status;
+
+    if (!before) return CSGI_OK;
+    status = routes_file_read(&self->routes, before->name.ptr, &self->options, &self->problem);
+    if (status != CSGI_OK) return status;
+    self->has_routes = true;
+    self->choice.routes = &self->routes;
+    return CSGI_OK;
+}
+
+static csgi_status try_elsewhere(attempt *self)
+{
+    const reloader_parts *parts = &self->of->parts;
+    csgi_status status =
+        reload_probe_run(parts->loop, parts->probe_arguments, PROBE_LIMIT_MS, &self->approved);
+
+    if (status == CSGI_EFAIL) buffer_append_str(&self->problem, buffer_str(&self->approved));
+    return status;
+}
+
+static csgi_status load(attempt *self)
+{
+    const reloader_parts *parts = &self->of->parts;
+    csgi_str approved = buffer_str(&self->approved);
+    const plugin_loading from = { self->next, &self->options, &self->choice, parts->registry };
+    csgi_status status;
+
+    registry_approve(parts->registry, &approved);
+    status = plugins_load(&from, &self->problem);
+    registry_approve(parts->registry, NULL);
+    return status;
+}
+
+static void on_started(void *arg, csgi_status status)
+{
+    attempt *self = arg;
+
+    task_wake(&self->started, status);
+}
+
+static csgi_status start(attempt *self)
+{
+    csgi_status status;
+
+    task_wait_begin(self->of->parts.loop, &self->started);
+    edition_start(self->next, on_started, self);
+    status = task_wait_end(&self->started);
+    if (status == CSGI_EFAIL)
+        buffer_printf(&self->problem, "an app's start-up failed, as said before\n");
+    return status;
+}
+
+static void serve_on_loop(void *arg, csgi_status *status)
+{
+    attempt *self = arg;
+
+    *status = edition_serve(self->next, &self->problem);
+    if (*status == CSGI_OK) self->next = NULL;
+}
+
+static csgi_status run_steps(attempt *self)
+{
+    const reloader_parts *parts = &self->of->parts;
+    csgi_status status = read_routes(self);
+
+    if (status == CSGI_OK) status = try_elsewhere(self);
+    if (status == CSGI_OK) status = edition_new(parts->apps, &self->next);
+    if (status == CSGI_OK) status = load(self);
+    if (status == CSGI_OK) status = start(self);
+    return status == CSGI_OK ? on_loop(parts->loop, serve_on_loop, self) : status;
+}
+
+/* ---- one attempt ---- */
+
+static void discard_on_loop(void *arg, csgi_status *status)
+{
+    attempt *self = arg;
+
+    edition_discard(self->next);
+    registry_rollback(self->of->parts.registry);
+    *status = CSGI_OK;
+}
+
+static void keep(attempt *self)
+{
+    reloader *of = self->of;
+
+    registry_commit(of->parts.registry);
+    if (!self->has_routes) return;
+    if (of->has_routes) routes_file_fini(&of->routes);
+    of->routes = self->routes;
+    of->has_routes = true;
+    self->has_routes = false;
+}
+
+static void end(attempt *self, csgi_status status)
+{
+    if (status == CSGI_OK)
+        keep(self);
+    else
+        on_loop(self->of->parts.loop, discard_on_loop, self);
+    if (self->has_routes) routes_file_fini(&self->routes);
+    buffer_fini(&self->approved);
+}
+
+static void record(reloader *self, bool is_ok, const buffer *report)
+{
+    reload_record *into = &self->records[self->count % RELOAD_HISTORY];
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    buffer_fini(&into->report);
+    *into = (reload_record){ .number = ++self->count,
+                             .at_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
+                             .took_ms = (loop_clock_ns() - self->began_ns) / 1000000,
+                             .is_ok = is_ok };
+    memcpy(into->why, self->why, sizeof into->why);
+    buffer_append_str(&into->report, buffer_str(report));
+}
+
+static void tell(reloader *self, csgi_status status, buffer *problem)
+{
+    uint64_t took_ms = (loop_clock_ns() - self->began_ns) / 1000000;
+
+    if (status == CSGI_OK) {
+        problem->len = 0;
+        app_set_print_serving(self->parts.apps, problem);
+        log_info("Reloaded in %" PRIu64 " ms (%s): %.*s", took_ms, self->why,
+                 STR_ARG(buffer_str(problem)));
+    } else if (status == CSGI_ENOMEM && !problem->len) {
+        buffer_printf(problem, "no memory to reload\n");
+    }
+    if (status != CSGI_OK) {
+        plugins_log_problem(problem);
+        log_error("Reload failed (%s): what served before goes on unchanged", self->why);
+    }
+    record(self, status == CSGI_OK, problem);
+    if (self->parts.on_attempt)
+        self->parts.on_attempt(self->parts.arg, status == CSGI_OK ? STR("") : buffer_str(problem));
+}
+
+/* CSGI_EBUSY: nothing was told, and it is to be tried again. */
+static csgi_status try_once(reloader *self, bool may_wait)
+{
+    attempt made = { .of = self, .options = *self->parts.options, .choice = *self->parts.choice };
+    csgi_status status = run_steps(&made);
+    bool was_busy = status != CSGI_OK && registry_was_busy(self->parts.registry);
+
+    end(&made, status);
+    if (status == CSGI_ECANCELED || self->is_stopping)
+        status = CSGI_ECANCELED;
+    else if (was_busy && may_wait)
+        status = CSGI_EBUSY;
+    else
+        tell(self, status, &made.problem);
+    buffer_fini(&made.problem);
+    return status;
+}
+
+static csgi_status run(void *arg)
+{
+    reloader *self = arg;
+    csgi_status status = CSGI_OK;
+
+    while (self->is_wanted && !self->is_stopping) {
+        self->is_wanted = false;
+        for (unsigned tries = 0; tries <= BUSY_TRIES; tries++) {
+            status = try_once(self, tries < BUSY_TRIES);
+            if (status != CSGI_EBUSY || task_sleep(self->parts.loop, BUSY_PAUSE_MS) != CSGI_OK)
+                break;
+        }
+    }
+    return status;
+}
+
+static void on_end(void *arg, csgi_status status);
+
+static void begin(reloader *self)
+{
+    csgi_status status =
+        task_spawn(self->parts.loop, &label, 0, run, on_end, self, &self->task);
+
+    if (status == CSGI_OK) return;
+    self->is_wanted = false;
+    log_error("Reload failed (%s): no task for it", self->why);
+}
+
+static void on_end(void *arg, csgi_status status)
+{
+    reloader *self = arg;
+    void (*on_stopped)(void *) = self->on_stopped;
+
+    (void)status;
+    self->task = NULL;
+    if (self->is_stopping) {
+        self->on_stopped = NULL;
+        if (on_stopped) on_stopped(self->on_stopped_arg);
+    } else if (self->is_wanted) {
+        begin(self);
+    }
+}
+
+/* ---- public ---- */
+
+csgi_status reloader_new(const reloader_parts *parts, reloader **out)
+{
+    reloader *self = calloc(1, sizeof *self);
+
+    if (!self) return CSGI_ENOMEM;
+    self->parts = *parts;
+    *out = self;
+    return CSGI_OK;
+}
+
+void reloader_request(reloader *self, const char *why)
+{
+    if (self->is_stopping) return;
+    if (!self->is_wanted) {
+        snprintf(self->why, sizeof self->why, "%s", why);
+        self->began_ns = loop_clock_ns();
+    }
+    self->is_wanted = true;
+    if (!self->task) begin(self);
+}
+
+bool reloader_is_busy(const reloader *self)
+{
+    return self->task != NULL;
+}
+
+void reloader_stop(reloader *self, void (*on_stopped)(void *arg), void *arg)
+{
+    self->is_stopping = true;
+    if (!self->task) {
+        on_stopped(arg);
+        return;
+    }
+    self->on_stopped = on_stopped;
+    self->on_stopped_arg = arg;
+    task_cancel(self->task);
+}
+
+void reloader_free(reloader *self)
+{
+    if (!self) return;
+    CHECK(!self->task);
+    if (self->has_routes) routes_file_fini(&self->routes);
+    for (size_t i = 0; i < RELOAD_HISTORY; i++)
+        buffer_fini(&self->records[i].report);
+    free(self);
+}
+
+const reload_record *reloader_record(const reloader *self, size_t index)
+{
+    if (index >= self->count || index >= RELOAD_HISTORY) return NULL;
+    return &self->records[(self->count - 1 - index) % RELOAD_HISTORY];
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ * The reloader: has what is new in plugin files and the routes file take the place of what serves,
+ * or changes nothing and says why. */
+#ifndef CAPRICORN_WORKER_RELOAD_H
+#define CAPRICORN_WORKER_RELOAD_H
+
+#include "worker/plugins.h"
+
+typedef struct reloader reloader;
+
+/* What it works with; borrowed. */
+typedef struct reloader_parts {
+    loop *loop;
+    app_set *apps;
+    registry *registry;
+    const server_options *options;
+    const plugin_choice *choice;  /* of the start; the routes file is read again by its name */
+    char *const *probe_arguments; /* as reload_probe_run; NULL: this process's own */
+    /* Told after each attempt, from its task; may be NULL. problem: a line for each mistake; empty:
+     * it serves. */
+    void (*on_attempt)(void *arg, csgi_str problem);
+    void *arg;
+} reloader_parts;
+
+/* One attempt, of which the last RELOAD_HISTORY are kept. */
+#define RELOAD_HISTORY 100u
+typedef struct reload_record {
+    uint64_t number;   /* from 1 on */
+    int64_t at_ms;     /* since 1970 */
+    uint64_t took_ms;  /* from the request to the swap, or the failure */
+    char why[64];      /* what asked for it: "SIGHUP", "weather.so" */
+    bool is_ok;
+    buffer report; /* what is new, or a line for each mistake */
+} reload_record;
+
+/* CSGI_ENOMEM. */
+csgi_status reloader_new(const reloader_parts *parts, reloader **out);
+/* Asks for a reload, which begins soon; one that is under way is followed by another. why is
+ * copied. [loop] or task */
+void reloader_request(reloader *self, const char *why);
+bool reloader_is_busy(const reloader *self);
+/* Gives up what is under way, and takes no more; on_stopped perhaps at once. [loop] */
+void reloader_stop(reloader *self, void (*on_stopped)(void *arg), void *arg);
+/* After it has stopped, or was never asked. Harmless with NULL. */
+void reloader_free(reloader *self);
+/* The newest is 0; NULL: there are not so many. Valid until the next attempt. */
+const reload_record *reloader_record(const reloader *self, size_t index);
+
+#endif
