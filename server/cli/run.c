@@ -54,7 +54,8 @@ static int check_only(const server_options *options, const plugin_choice *choice
     return would_start ? EXIT_SERVED : EXIT_START_FAILED;
 }
 
-/* The descriptor of --reload-probe=FD, which a server that reloads adds to its own arguments; or -1.
+/* The descriptor of --reload-probe=FD, which a server that reloads adds to its own arguments; or
+ * -1.
  */
 static int take_probe(int *argc, char **argv)
 {

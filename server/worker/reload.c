@@ -231,8 +231,7 @@ static void on_end(void *arg, csgi_status status);
 
 static void begin(reloader *self)
 {
-    csgi_status status =
-        task_spawn(self->parts.loop, &label, 0, run, on_end, self, &self->task);
+    csgi_status status = task_spawn(self->parts.loop, &label, 0, run, on_end, self, &self->task);
 
     if (status == CSGI_OK) return;
     self->is_wanted = false;

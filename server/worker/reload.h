@@ -25,10 +25,10 @@ typedef struct reloader_parts {
 /* One attempt, of which the last RELOAD_HISTORY are kept. */
 #define RELOAD_HISTORY 100u
 typedef struct reload_record {
-    uint64_t number;   /* from 1 on */
-    int64_t at_ms;     /* since 1970 */
-    uint64_t took_ms;  /* from the request to the swap, or the failure */
-    char why[64];      /* what asked for it: "SIGHUP", "weather.so" */
+    uint64_t number;  /* from 1 on */
+    int64_t at_ms;    /* since 1970 */
+    uint64_t took_ms; /* from the request to the swap, or the failure */
+    char why[64];     /* what asked for it: "SIGHUP", "weather.so" */
     bool is_ok;
     buffer report; /* what is new, or a line for each mistake */
 } reload_record;

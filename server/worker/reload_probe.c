@@ -144,8 +144,8 @@ static int spawn(char *const *arguments, int output, int note_fd, pid_t *out)
     if (!failed) {
         failed = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
         if (!failed)
-            failed = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
-                                                      O_WRONLY, 0);
+            failed =
+                posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
         /* A copy onto itself takes the close-on-exec flag away. */
         if (!failed) failed = posix_spawn_file_actions_adddup2(&actions, note_fd, note_fd);
         if (!failed) failed = posix_spawn(out, "/proc/self/exe", &actions, NULL, list, environ);

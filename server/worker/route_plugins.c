@@ -250,7 +250,8 @@ csgi_status plugins_load_routed(const plugin_loading *from, buffer *problem)
     csgi_status status;
 
     add_apps(&self);
-    status = self.is_out_of_memory ? CSGI_ENOMEM : edition_route_file(from->next, self.routes, problem);
+    status =
+        self.is_out_of_memory ? CSGI_ENOMEM : edition_route_file(from->next, self.routes, problem);
     if (status == CSGI_OK && self.has_mistakes) status = CSGI_EINVAL;
     if (status == CSGI_EINVAL) routes_file_sort_complaints(self.routes, problem);
     end(&self);
