@@ -176,8 +176,11 @@ static const char environment[] =
     "The service manager is told when the server is ready and when it stops,\n"
     "and that it is alive.\n"
     ".SH SIGNALS\n"
-    ".TP\n.BR SIGINT \", \" SIGTERM \", \" SIGHUP\n"
+    ".TP\n.BR SIGINT \", \" SIGTERM\n"
     "Let running requests end, then exit.\nA second SIGINT cuts them.\n"
+    ".TP\n.B SIGHUP\n"
+    "Reload the plugins and the routes file; requests go on meanwhile, and a\n"
+    "mistake changes nothing.\n"
     ".SH SEE ALSO\n"
     "docs/options.md, docs/plugins.md and docs/logs.md in Capricorn\\(aqs sources.\n";
 

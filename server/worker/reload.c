@@ -25,8 +25,7 @@ struct reloader {
     bool is_wanted, is_stopping;
     char why[sizeof((reload_record *)0)->why];
     uint64_t began_ns;
-    routes_file routes; /* that serves, once one has been read again */
-    bool has_routes;
+    routes_file *routes; /* that serves, once one has been read again */
     reload_record records[RELOAD_HISTORY];
     uint64_t count;
     void (*on_stopped)(void *arg);
@@ -38,8 +37,7 @@ typedef struct attempt {
     reloader *of;
     server_options options; /* what a routes file says of plugins counts at once */
     plugin_choice choice;
-    routes_file routes;
-    bool has_routes;
+    routes_file *routes; /* NULL: there is none, or it is kept */
     edition *next;
     buffer problem, approved;
     task_wait started;
@@ -55,11 +53,15 @@ static csgi_status read_routes(attempt *self)
     csgi_status status;
 
     if (!before) return CSGI_OK;
-    status = routes_file_read(&self->routes, before->name.ptr, &self->options, &self->problem);
-    if (status != CSGI_OK) return status;
-    self->has_routes = true;
-    self->choice.routes = &self->routes;
-    return CSGI_OK;
+    self->routes = calloc(1, sizeof *self->routes);
+    if (!self->routes) return CSGI_ENOMEM;
+    status = routes_file_read(self->routes, before->name.ptr, &self->options, &self->problem);
+    if (status != CSGI_OK) {
+        free(self->routes);
+        self->routes = NULL;
+    }
+    self->choice.routes = self->routes;
+    return status;
 }
 
 static csgi_status try_elsewhere(attempt *self)
@@ -135,16 +137,21 @@ static void discard_on_loop(void *arg, csgi_status *status)
     *status = CSGI_OK;
 }
 
+static void free_routes(routes_file *self)
+{
+    if (self) routes_file_fini(self);
+    free(self);
+}
+
 static void keep(attempt *self)
 {
     reloader *of = self->of;
 
     registry_commit(of->parts.registry);
-    if (!self->has_routes) return;
-    if (of->has_routes) routes_file_fini(&of->routes);
+    if (!self->routes) return;
+    free_routes(of->routes);
     of->routes = self->routes;
-    of->has_routes = true;
-    self->has_routes = false;
+    self->routes = NULL;
 }
 
 static void end(attempt *self, csgi_status status)
@@ -153,7 +160,7 @@ static void end(attempt *self, csgi_status status)
         keep(self);
     else
         on_loop(self->of->parts.loop, discard_on_loop, self);
-    if (self->has_routes) routes_file_fini(&self->routes);
+    free_routes(self->routes);
     buffer_fini(&self->approved);
 }
 
@@ -297,7 +304,7 @@ void reloader_free(reloader *self)
 {
     if (!self) return;
     CHECK(!self->task);
-    if (self->has_routes) routes_file_fini(&self->routes);
+    free_routes(self->routes);
     for (size_t i = 0; i < RELOAD_HISTORY; i++)
         buffer_fini(&self->records[i].report);
     free(self);
