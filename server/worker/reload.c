@@ -117,9 +117,9 @@ static void serve_on_loop(void *arg, csgi_status *status)
 static csgi_status run_steps(attempt *self)
 {
     const reloader_parts *parts = &self->of->parts;
-    csgi_status status = read_routes(self);
+    csgi_status status = try_elsewhere(self);
 
-    if (status == CSGI_OK) status = try_elsewhere(self);
+    if (status == CSGI_OK) status = read_routes(self);
     if (status == CSGI_OK) status = edition_new(parts->apps, &self->next);
     if (status == CSGI_OK) status = load(self);
     if (status == CSGI_OK) status = start(self);

@@ -73,6 +73,8 @@ int reload_probe_serve(const server_options *options, const plugin_choice *choic
     buffer report = { 0 };
     csgi_status status;
 
+    /* What it would log the report says, or the server when it does the same. */
+    if (!freopen("/dev/null", "w", stderr)) return EXIT_START_FAILED;
     the_note = mmap(NULL, sizeof *the_note, PROT_READ | PROT_WRITE, MAP_SHARED, note_fd, 0);
     if (the_note == MAP_FAILED) return EXIT_START_FAILED;
     status = offline_init(&apart, options, &trying);
@@ -126,7 +128,8 @@ static size_t count_arguments(char *const *list)
     return count;
 }
 
-/* Standard output is the pipe; what it logs is thrown away, since its report says it. */
+/* Standard output is the pipe; so is standard error, for mistakes that are found before it is known
+ * what is to be tried. */
 static int spawn(char *const *arguments, int output, int note_fd, pid_t *out)
 {
     posix_spawn_file_actions_t actions;
@@ -143,9 +146,7 @@ static int spawn(char *const *arguments, int output, int note_fd, pid_t *out)
     failed = posix_spawn_file_actions_init(&actions);
     if (!failed) {
         failed = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-        if (!failed)
-            failed =
-                posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+        if (!failed) failed = posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
         /* A copy onto itself takes the close-on-exec flag away. */
         if (!failed) failed = posix_spawn_file_actions_adddup2(&actions, note_fd, note_fd);
         if (!failed) failed = posix_spawn(out, "/proc/self/exe", &actions, NULL, list, environ);
