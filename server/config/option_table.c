@@ -104,6 +104,14 @@ const option_entry option_table[] = {
       .help = "load plugins that others than you and root could have written",
       .more = "Otherwise a file that is writable for everyone, or belongs to neither root nor "
               "the server's user, is refused, and so is one in such a directory." },
+    { .name = "reload",
+      .group = OPTIONS_PLUGINS,
+      .kind = OPTION_SWITCH,
+      FIELD(reload),
+      .fallback = "no",
+      .help = "watch the plugins and the routes file, and reload what changes",
+      .more = "For development; otherwise SIGHUP says when. Requests go on meanwhile, and a "
+              "mistake changes nothing. Options are not read again." },
     { .name = "log-level",
       .group = OPTIONS_LOGS,
       .also = OPTION_OF_CALL | OPTION_OF_ROUTES,

@@ -46,6 +46,7 @@ typedef struct server_options {
     const char *forwarded_allow_ips; /* a trust_list */
     bool health, access_log, insecure_plugins, proxy_headers, proxy_protocol;
     bool server_header, date_header;
+    bool reload;                       /* watch the files, and reload when they change */
     bool use_colors;                   /* by default, as the terminal: see its source */
     uint8_t sources[OPTION_COUNT_MAX]; /* an option_source for each entry of the table */
     /* Where those stand that the routes file set; its name is borrowed. */

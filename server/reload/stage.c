@@ -19,7 +19,8 @@
 
 #include "base/str.h"
 
-#define NAME_PREFIX "capricorn-"
+/* Nobody else's directory begins with it: those of dead servers are removed. */
+#define NAME_PREFIX "capricorn-loaded-copies."
 #define COPY_SIZE   ((size_t)65536)
 /* Where there are no leases a file that was written this recently may not be whole. */
 #define QUIET_NS INT64_C(20000000)
@@ -54,8 +55,12 @@ static void remove_files(int directory)
         if (copy >= 0) close(copy);
         return;
     }
-    while ((entry = readdir(list)))
-        unlinkat(directory, entry->d_name, 0);
+    while ((entry = readdir(list))) {
+        size_t len = strlen(entry->d_name);
+
+        if (len > 3 && strcmp(entry->d_name + len - 3, ".so") == 0)
+            unlinkat(directory, entry->d_name, 0);
+    }
     closedir(list);
 }
 
@@ -66,7 +71,7 @@ static void remove_if_left(int parent, const char *name)
     struct stat about;
 
     if (found < 0) return;
-    if (fstat(found, &about) == 0 && about.st_uid == geteuid() &&
+    if (fstat(found, &about) == 0 && about.st_uid == geteuid() && (about.st_mode & 07777) == 0700 &&
         flock(found, LOCK_EX | LOCK_NB) == 0) {
         remove_files(found);
         unlinkat(parent, name, AT_REMOVEDIR);

@@ -10,7 +10,10 @@
 
 #include "base/str.h"
 #include "log/log.h"
+#include "loop/offload.h"
 #include "loop/on_loop.h"
+#include "reload/watch.h"
+#include "worker/inputs.h"
 #include "worker/reload_probe.h"
 
 /* Try it again so often, after so long, while somebody is writing a file. */
@@ -19,13 +22,23 @@
 /* What is tried in another process has so long. */
 #define PROBE_LIMIT_MS 10000u
 
+static const watch_options watching = { .quiet_ms = 5, .most_ms = 500, .poll_ms = 500 };
+
+/* Who asked for a reload, and when. */
+typedef struct request {
+    char why[sizeof((reload_record *)0)->why];
+    uint64_t began_ns;
+} request;
+
 struct reloader {
     reloader_parts parts;
     task *task; /* NULL: none is under way */
     bool is_wanted, is_stopping;
-    char why[sizeof((reload_record *)0)->why];
-    uint64_t began_ns;
-    routes_file *routes; /* that serves, once one has been read again */
+    bool is_asked;        /* by somebody, who wants an answer; not by a watch */
+    watch *watch;         /* NULL: nothing is watched */
+    uint64_t fingerprint; /* of what was tried last, if it is watched */
+    request now, next;    /* under way; wanted */
+    routes_file *routes;  /* that serves, once one has been read again */
     reload_record records[RELOAD_HISTORY];
     uint64_t count;
     void (*on_stopped)(void *arg);
@@ -42,6 +55,8 @@ typedef struct attempt {
     buffer problem, approved;
     task_wait started;
 } attempt;
+
+static void begin(reloader *self);
 
 static const task_label label = { CSGI_STR("capricorn"), CSGI_STR("reload") };
 
@@ -126,6 +141,71 @@ static csgi_status run_steps(attempt *self)
     return status == CSGI_OK ? on_loop(parts->loop, serve_on_loop, self) : status;
 }
 
+/* ---- what is watched ---- */
+
+static csgi_status watch_inputs(reloader *self, const attempt *of)
+{
+    const server_options *options = of ? &of->options : self->parts.options;
+    const plugin_choice *choice = of ? &of->choice : self->parts.choice;
+    inputs found;
+    csgi_status status = inputs_list(&found, options, choice);
+
+    if (status != CSGI_OK) return status;
+    status = watch_set(self->watch, (const char *const *)found.paths, found.count);
+    inputs_fini(&found);
+    return status;
+}
+
+typedef struct look {
+    inputs at;
+    uint64_t fingerprint;
+} look;
+
+static csgi_status do_look(void *arg)
+{
+    look *self = arg;
+
+    self->fingerprint = inputs_fingerprint(&self->at);
+    return CSGI_OK;
+}
+
+/* Is there anything new since it was tried last? When that cannot be told, yes. [suspends] */
+static bool has_news(reloader *self)
+{
+    const plugin_choice *first = self->parts.choice;
+    plugin_choice choice = { first->files, first->file_count,
+                             self->routes ? self->routes : first->routes };
+    look begun = { .fingerprint = 0 };
+    uint64_t before = self->fingerprint;
+    csgi_status result;
+
+    if (!self->watch || inputs_list(&begun.at, self->parts.options, &choice) != CSGI_OK)
+        return true;
+    if (!task_current(self->parts.loop)) {
+        do_look(&begun);
+    } else if (offload_run(self->parts.loop, do_look, &begun, &result) != CSGI_OK) {
+        inputs_fini(&begun.at);
+        return true;
+    }
+    inputs_fini(&begun.at);
+    self->fingerprint = begun.fingerprint;
+    return begun.fingerprint != before;
+}
+
+static void on_change(void *arg, const char *changed)
+{
+    reloader *self = arg;
+
+    if (self->is_stopping) return;
+    if (!self->is_wanted) {
+        snprintf(self->next.why, sizeof self->next.why, "%s changed",
+                 *changed ? changed : "something");
+        self->next.began_ns = loop_clock_ns();
+    }
+    self->is_wanted = true;
+    if (!self->task) begin(self);
+}
+
 /* ---- one attempt ---- */
 
 static void discard_on_loop(void *arg, csgi_status *status)
@@ -156,6 +236,7 @@ static void keep(attempt *self)
 
 static void end(attempt *self, csgi_status status)
 {
+    if (self->of->watch) watch_inputs(self->of, self); /* without memory it stays as it was */
     if (status == CSGI_OK)
         keep(self);
     else
@@ -173,27 +254,27 @@ static void record(reloader *self, bool is_ok, const buffer *report)
     buffer_fini(&into->report);
     *into = (reload_record){ .number = ++self->count,
                              .at_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
-                             .took_ms = (loop_clock_ns() - self->began_ns) / 1000000,
+                             .took_ms = (loop_clock_ns() - self->now.began_ns) / 1000000,
                              .is_ok = is_ok };
-    memcpy(into->why, self->why, sizeof into->why);
+    memcpy(into->why, self->now.why, sizeof into->why);
     buffer_append_str(&into->report, buffer_str(report));
 }
 
 static void tell(reloader *self, csgi_status status, buffer *problem)
 {
-    uint64_t took_ms = (loop_clock_ns() - self->began_ns) / 1000000;
+    uint64_t took_ms = (loop_clock_ns() - self->now.began_ns) / 1000000;
 
     if (status == CSGI_OK) {
         problem->len = 0;
         app_set_print_serving(self->parts.apps, problem);
-        log_info("Reloaded in %" PRIu64 " ms (%s): %.*s", took_ms, self->why,
+        log_info("Reloaded in %" PRIu64 " ms (%s): %.*s", took_ms, self->now.why,
                  STR_ARG(buffer_str(problem)));
     } else if (status == CSGI_ENOMEM && !problem->len) {
         buffer_printf(problem, "no memory to reload\n");
     }
     if (status != CSGI_OK) {
         plugins_log_problem(problem);
-        log_error("Reload failed (%s): what served before goes on unchanged", self->why);
+        log_error("Reload failed (%s): what served before goes on unchanged", self->now.why);
     }
     record(self, status == CSGI_OK, problem);
     if (self->parts.on_attempt)
@@ -224,7 +305,11 @@ static csgi_status run(void *arg)
     csgi_status status = CSGI_OK;
 
     while (self->is_wanted && !self->is_stopping) {
-        self->is_wanted = false;
+        bool is_asked = self->is_asked;
+
+        self->now = self->next;
+        self->is_wanted = self->is_asked = false;
+        if (!has_news(self) && !is_asked) continue;
         for (unsigned tries = 0; tries <= BUSY_TRIES; tries++) {
             status = try_once(self, tries < BUSY_TRIES);
             if (status != CSGI_EBUSY || task_sleep(self->parts.loop, BUSY_PAUSE_MS) != CSGI_OK)
@@ -242,7 +327,7 @@ static void begin(reloader *self)
 
     if (status == CSGI_OK) return;
     self->is_wanted = false;
-    log_error("Reload failed (%s): no task for it", self->why);
+    log_error("Reload failed (%s): no task for it", self->next.why);
 }
 
 static void on_end(void *arg, csgi_status status)
@@ -276,11 +361,20 @@ void reloader_request(reloader *self, const char *why)
 {
     if (self->is_stopping) return;
     if (!self->is_wanted) {
-        snprintf(self->why, sizeof self->why, "%s", why);
-        self->began_ns = loop_clock_ns();
+        snprintf(self->next.why, sizeof self->next.why, "%s", why);
+        self->next.began_ns = loop_clock_ns();
     }
-    self->is_wanted = true;
+    self->is_wanted = self->is_asked = true;
     if (!self->task) begin(self);
+}
+
+csgi_status reloader_watch(reloader *self)
+{
+    csgi_status status = watch_new(self->parts.loop, &watching, on_change, self, &self->watch);
+
+    if (status == CSGI_OK) status = watch_inputs(self, NULL);
+    if (status == CSGI_OK) has_news(self);
+    return status;
 }
 
 bool reloader_is_busy(const reloader *self)
@@ -291,8 +385,10 @@ bool reloader_is_busy(const reloader *self)
 void reloader_stop(reloader *self, void (*on_stopped)(void *arg), void *arg)
 {
     self->is_stopping = true;
+    watch_close(self->watch);
+    self->watch = NULL;
     if (!self->task) {
-        on_stopped(arg);
+        if (on_stopped) on_stopped(arg);
         return;
     }
     self->on_stopped = on_stopped;

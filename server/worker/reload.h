@@ -38,8 +38,12 @@ csgi_status reloader_new(const reloader_parts *parts, reloader **out);
 /* Asks for a reload, which begins soon; one that is under way is followed by another. why is
  * copied. [loop] or task */
 void reloader_request(reloader *self, const char *why);
+/* Watches what decides what is served, from now on, and reloads when there is something new in it.
+ * To be called before the first loading. CSGI_ENOMEM, CSGI_ELIMIT. */
+csgi_status reloader_watch(reloader *self);
 bool reloader_is_busy(const reloader *self);
-/* Gives up what is under way, and takes no more; on_stopped perhaps at once. [loop] */
+/* Gives up what is under way, and takes no more; on_stopped (may be NULL) perhaps at once. [loop]
+ */
 void reloader_stop(reloader *self, void (*on_stopped)(void *arg), void *arg);
 /* After it has stopped, or was never asked. Harmless with NULL. */
 void reloader_free(reloader *self);

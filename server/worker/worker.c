@@ -78,6 +78,7 @@ static void ignore_signals(void)
 
 static void close_all(worker *self)
 {
+    if (self->reloader) reloader_stop(self->reloader, NULL, NULL);
     timer_stop(self->loop, &self->patience);
     orphans_close(&self->orphans);
     timer_stop(self->loop, &self->recycling);
@@ -482,6 +483,8 @@ static csgi_status load_plugins_stoppably(worker *self, const plugin_choice *cho
 {
     csgi_status status, watched;
 
+    if (self->options->reload && reloader_watch(self->reloader) != CSGI_OK)
+        log_warning("no memory to watch the plugins: SIGHUP reloads them");
     signal(SIGINT, on_early_signal);
     signal(SIGTERM, on_early_signal);
     if (heeds_hangup()) signal(SIGHUP, on_early_signal);

@@ -41,7 +41,10 @@ def hang_up(server, says="Reloaded in"):
     """Asks for a reload and waits for its line."""
     before = count(server, says)
     server.send_signal(signal.SIGHUP)
-    wait_until(lambda: count(server, says) > before, f"a line '{says}'")
+    try:
+        wait_until(lambda: count(server, says) > before, f"a line {says!r}")
+    except AssertionError as missing:
+        raise AssertionError(f"{missing}; the log:\n" + "\n".join(server.log())) from None
 
 
 def test_a_new_file_is_served_and_connections_stay(reloadable):
@@ -253,3 +256,66 @@ def test_curl_sees_no_failure_while_the_code_changes(reloadable):
     text = load.communicate()[0]
     assert load.returncode == 0
     assert "Non-2xx" not in text and "Socket errors" not in text, text
+
+
+# ---- watching ----
+
+
+@pytest.fixture
+def watched(reloadable):
+    return reloadable(arguments=["--reload"])
+
+
+def serves(server, text):
+    wait_until(lambda: get(server) == text, f"version {text} is served")
+
+
+def test_a_new_file_is_seen(watched):
+    for number in (2, 3, 1):
+        replace(watched, version(number))
+        serves(watched, str(number))
+    assert count(watched, "Reloaded in") == 3
+    assert count(watched, "(versioned.so changed): versioned generation 2") == 1
+
+
+def test_a_touch_reloads_nothing(watched):
+    target = watched.plugin_dir / "versioned.so"
+    target.touch()
+    target.write_bytes(version(1).read_bytes())
+    replace(watched, version(1))
+    (watched.plugin_dir / "notes.txt").write_text("nothing of ours")
+    replace(watched, version(2))
+    serves(watched, "2")
+    assert count(watched, "Reloaded in") == 1
+
+
+def test_a_bad_file_is_said_once_and_mended_by_the_next(watched):
+    replace(watched, version(2, "create"))
+    wait_until(lambda: count(watched, "Reload failed"), "it is refused")
+    (watched.plugin_dir / "versioned.so").touch()
+    replace(watched, version(3))
+    serves(watched, "3")
+    assert count(watched, "Reload failed") == 1
+
+
+def test_permissions_that_are_mended_are_seen(watched):
+    target = watched.plugin_dir / "versioned.so"
+    target.chmod(0o777)
+    wait_until(lambda: count(watched, "chmod o-w"), "it is refused")
+    assert get(watched) == "1"
+    target.chmod(0o755)
+    replace(watched, version(2))
+    serves(watched, "2")
+
+
+def test_a_stop_with_a_watch_is_a_stop(watched):
+    watched.send_signal(signal.SIGTERM)
+    assert watched.wait() == 0
+
+
+def test_a_failed_start_with_a_watch_ends(serve):
+    server = serve(start=False, arguments=["--reload"])
+    replace(server, version(2, "create"))
+    result = subprocess.run(server.command, capture_output=True, text=True, timeout=20)
+    assert result.returncode == 3
+    server.exit_code = result.returncode

@@ -183,7 +183,7 @@ static size_t count_directories(const char *parent)
 
     assert_non_null(list);
     while ((entry = readdir(list)))
-        count += strncmp(entry->d_name, "capricorn-", 10) == 0;
+        count += strncmp(entry->d_name, "capricorn-loaded-copies.", 24) == 0;
     closedir(list);
     return count;
 }
@@ -197,7 +197,7 @@ static void leftovers_of_dead_servers_are_removed(void **state)
 
     (void)state;
     open_place(&p);
-    snprintf(left, sizeof left, "%s/capricorn-dead00", p.parent);
+    snprintf(left, sizeof left, "%s/capricorn-loaded-copies.dead00", p.parent);
     snprintf(file, sizeof file, "%s/old.1.00.1.so", left);
     assert_int_equal(mkdir(left, 0700), 0);
     write_file(file, "old");
@@ -206,6 +206,27 @@ static void leftovers_of_dead_servers_are_removed(void **state)
     assert_int_equal(count_directories(p.parent), 2); /* this one's, and that of p, which lives */
     stage_close(other);
     assert_int_equal(count_directories(p.parent), 1);
+    close_place(&p);
+}
+
+static void directories_of_others_are_left_alone(void **state)
+{
+    place p;
+    stage *other;
+    char theirs[128], file[160];
+    buffer problem = { 0 };
+
+    (void)state;
+    open_place(&p);
+    snprintf(theirs, sizeof theirs, "%s/capricorn-theirs", p.parent);
+    snprintf(file, sizeof file, "%s/mine.so", theirs);
+    assert_int_equal(mkdir(theirs, 0700), 0);
+    write_file(file, "x");
+    assert_int_equal(stage_open(p.parent, &other, &problem), CSGI_OK);
+    assert_int_equal(access(file, F_OK), 0);
+    stage_close(other);
+    unlink(file);
+    rmdir(theirs);
     close_place(&p);
 }
 
@@ -231,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_missing_file_is_gone),
         cmocka_unit_test(what_is_no_file_is_refused),
         cmocka_unit_test(leftovers_of_dead_servers_are_removed),
+        cmocka_unit_test(directories_of_others_are_left_alone),
         cmocka_unit_test(a_parent_that_cannot_be_written_is_an_error),
     };
 
