@@ -89,6 +89,20 @@ typedef struct app_route {
     size_t around_count;
 } app_route;
 
+/* An app that serves, or has served and still lives; its texts are valid until the loop runs on. */
+typedef struct app_info {
+    csgi_str name, plugin, version; /* of the app; of its plugin */
+    csgi_str file, hash;            /* of the plugin, and of what is mapped; may be empty */
+    uint64_t generation;            /* of the plugin */
+    int64_t made_at_ms;             /* since 1970 */
+    size_t requests, jobs;          /* that run on it now */
+    bool is_serving;                /* false: it has been replaced */
+} app_info;
+
+/* Those that serve come first, then the older ones. False: there are not so many. [loop] or task */
+bool app_set_get_app(const app_set *self, size_t index, app_info *out);
+/* Requests that were answered 503 since the start because no thread was free. */
+uint64_t app_set_threads_refused(const app_set *self);
 size_t app_set_route_count(const app_set *self); /* in the table now */
 /* "weather generation 2 (3 requests on generation 1)", of all apps; none: "no app". */
 void app_set_print_serving(const app_set *self, buffer *out);

@@ -36,6 +36,8 @@ void group_lose(csgi_group *self, csgi_task *child);
 void jobs_cancel(app_set *set, bool all);
 /* Cancels the periodic jobs of an app that has been replaced, and tells the others to finish. */
 void jobs_cancel_of(const instance *replaced);
+/* How many of an app run. */
+size_t jobs_count_of(const instance *owner);
 /* Takes no more jobs, cancels those that run, and calls on_no_jobs when they have ended or had
  * their time; perhaps at once. [loop] */
 void jobs_end(app_set *set, void (*on_no_jobs)(app_set *set));

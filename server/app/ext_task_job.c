@@ -142,6 +142,16 @@ void jobs_cancel_of(const instance *replaced)
     }
 }
 
+size_t jobs_count_of(const instance *owner)
+{
+    size_t count = 0;
+
+    LIST_EACH (node, &owner->set->jobs) {
+        count += CONTAINER_OF(node, job, node)->owner == owner;
+    }
+    return count;
+}
+
 void app_set_log_jobs(const app_set *set, const char *what)
 {
     size_t told = 0;

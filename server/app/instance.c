@@ -3,6 +3,7 @@
 #include "app/instance.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "app/event.h"
 #include "app/ext_task.h"
@@ -152,6 +153,14 @@ bool instance_is_of(const instance *self, const plugin *loaded, csgi_str config_
     return self->plugin == loaded && str_eq(self->config, config);
 }
 
+static int64_t time_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 csgi_status instance_new(app_set *set, plugin *loaded, csgi_str name, csgi_str config_json,
                          instance **out, buffer *problem)
 {
@@ -161,6 +170,7 @@ csgi_status instance_new(app_set *set, plugin *loaded, csgi_str name, csgi_str c
     if (!self) return CSGI_ENOMEM;
     self->set = set;
     self->plugin = plugin_hold(loaded);
+    self->made_at_ms = time_ms();
     list_init(&self->node);
     arena_init(&self->memory, NULL, 0);
     timer_init(&self->unused, on_unused);

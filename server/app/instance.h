@@ -18,11 +18,12 @@ struct instance {
     void *state;                        /* what create made; the host when there is no create */
     app_endpoint *endpoints;            /* in memory */
     size_t endpoint_count;
-    bool is_serving; /* it has been in a table: of the set, or of one before */
-    bool is_retired; /* it ends with what uses it */
-    bool is_ending;  /* nothing uses it any more; its lifespan ends */
-    size_t uses;     /* requests, up to the last byte of the answer, and jobs */
-    timer unused;    /* tells of that from the loop */
+    bool is_serving;    /* it has been in a table: of the set, or of one before */
+    bool is_retired;    /* it ends with what uses it */
+    bool is_ending;     /* nothing uses it any more; its lifespan ends */
+    size_t uses;        /* requests, up to the last byte of the answer, and jobs */
+    int64_t made_at_ms; /* since 1970 */
+    timer unused;       /* tells of that from the loop */
     lifespan_group ending;
     const router *routes; /* its default routes alone, for "app:NAME/path"; NULL at first */
     buffer error;         /* what host->fail said outside of tasks */

@@ -1,10 +1,51 @@
 /* SPDX-License-Identifier: MIT
- * The route table for people to read. */
+ * What serves, for people to read: the apps and the route table. */
 #include <inttypes.h>
 
+#include "app/ext_task.h"
 #include "app/instance.h"
 #include "app/table.h"
 #include "base/str.h"
+
+static app_info info_of(const instance *it)
+{
+    size_t jobs = jobs_count_of(it);
+
+    return (app_info){
+        .name = it->name,
+        .plugin = it->plugin_name,
+        .version = it->plugin->descriptor.version,
+        .file = str_from(it->plugin->file),
+        .hash = str_from(it->plugin->hash),
+        .generation = it->host.generation,
+        .made_at_ms = it->made_at_ms,
+        .requests = it->uses - jobs,
+        .jobs = jobs,
+        .is_serving = !it->is_retired,
+    };
+}
+
+bool app_set_get_app(const app_set *self, size_t index, app_info *out)
+{
+    LIST_EACH (node, &self->instances) {
+        if (index-- > 0) continue;
+        *out = info_of(CONTAINER_OF(node, instance, node));
+        return true;
+    }
+    LIST_EACH (node, &self->retired) {
+        const instance *old = CONTAINER_OF(node, instance, node);
+
+        if (!old->is_serving || index-- > 0) continue; /* of an edition that was given up */
+        *out = info_of(old);
+        return true;
+    }
+    return false;
+}
+
+uint64_t app_set_threads_refused(const app_set *self)
+{
+    return self->threads_refused;
+}
 
 static csgi_str print_use(const app_endpoint *use, arena *memory)
 {
