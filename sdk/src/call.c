@@ -8,6 +8,7 @@
 
 const char *csgi_web_route_name(const csgi_call *call)
 {
+    if (call->own->hand_over) return call->own->hand_over->out ? "save" : "restore";
     return call->own->route ? call->own->route->name : "lifespan";
 }
 
@@ -165,8 +166,8 @@ static csgi_status run_all(csgi_web_instance *instance, const csgi_scope *scope,
     return CSGI_OK;
 }
 
-csgi_status csgi_web_lifespan(void *instance, const csgi_scope *scope, csgi_receive *receive,
-                              csgi_send *send)
+static csgi_status follow_lifespan(csgi_web_instance *instance, const csgi_scope *scope,
+                                   csgi_receive *receive, csgi_send *send)
 {
     csgi_lifespan answer = { CSGI_EVENT(csgi_lifespan, 0), 0, 0, CSGI_STR("") };
     const csgi_event *event;
@@ -174,7 +175,6 @@ csgi_status csgi_web_lifespan(void *instance, const csgi_scope *scope, csgi_rece
     csgi_status code, sent;
     uint32_t type;
 
-    if (scope->type != CSGI_LIFESPAN) return CSGI_ENOTSUP;
     for (;;) {
         if ((code = receive->call(receive, &event)) != CSGI_OK) return code;
         type = event->type;
@@ -187,6 +187,19 @@ csgi_status csgi_web_lifespan(void *instance, const csgi_scope *scope, csgi_rece
         if ((sent = send->call(send, &answer.event)) != CSGI_OK) return sent;
         if (code != CSGI_OK || type == CSGI_LIFESPAN_SHUTDOWN) return CSGI_OK;
     }
+}
+
+csgi_status csgi_web_lifespan(void *instance, const csgi_scope *scope, csgi_receive *receive,
+                              csgi_send *send)
+{
+    csgi_web_instance *self = instance;
+    csgi_status code;
+
+    if (scope->type != CSGI_LIFESPAN) return CSGI_ENOTSUP;
+    self->lifespan = scope;
+    code = follow_lifespan(self, scope, receive, send);
+    self->lifespan = NULL;
+    return code;
 }
 
 /* ---- what authors use ---- */

@@ -21,8 +21,9 @@ typedef struct csgi_web_instance {
     const csgi_web_plugin *plugin;
     cJSON *config; /* the strings of values live in it */
     csgi_web_value *values;
-    void *state;         /* the author's */
-    csgi_client *client; /* that calls begin with */
+    void *state;                /* the author's */
+    csgi_client *client;        /* that calls begin with */
+    const csgi_scope *lifespan; /* while its lifespan function runs; else NULL */
 } csgi_web_instance;
 
 /* A tree to be deleted when the call ends. */
@@ -38,12 +39,20 @@ typedef struct csgi_web_walk {
     size_t index, count;
 } csgi_web_walk;
 
+/* What a save writes, or a restore reads. */
+typedef struct csgi_web_hand_over {
+    csgi_sink *out; /* NULL: it is a restore */
+    csgi_str saved;
+    uint32_t version; /* of saved */
+    int has_bytes;    /* csgi_save_bytes has been called */
+} csgi_web_hand_over;
+
 typedef struct csgi_web_header csgi_web_header;
 typedef struct csgi_web_background csgi_web_background;
 
 struct csgi_web_call {
     csgi_web_instance *instance;
-    const csgi_route *route; /* NULL: a start-up or shutdown function */
+    const csgi_route *route; /* NULL: it is no handler's */
     csgi_web_value *values;  /* of the route's declarations */
     csgi_status failure;     /* CSGI_OK: it has not failed */
     int status;              /* of the failure; 0: it is not the client's business */
@@ -55,8 +64,9 @@ struct csgi_web_call {
     csgi_web_walk walk;
     csgi_web_background *background; /* to be started when the call has ended well */
     uint64_t timeout_ms;
-    csgi_client *client; /* of further requests; NULL: none */
-    int is_startup;      /* it is a start-up function's */
+    csgi_client *client;           /* of further requests; NULL: none */
+    int is_startup;                /* it is a start-up function's */
+    csgi_web_hand_over *hand_over; /* NULL: it neither saves nor restores */
 };
 
 /* A call that has receive and send yet to be set, if it has any; and its end,
@@ -82,6 +92,9 @@ void csgi_web_text_error(csgi_call *call, const csgi_web_text *text, const char 
  * failed. [suspends] */
 const csgi_client_response *csgi_web_fetch(csgi_call *call, csgi_client_request *request,
                                            const char *url);
+/* Reads JSON, and keeps the tree until the call ends. Empty: *why says what is wrong, or is NULL
+ * and the call has failed. */
+csgi_json csgi_web_json_keep(csgi_call *call, csgi_str text, const char **why);
 /* Reads an upstream's body as JSON, or fails the call with 502. */
 csgi_json csgi_web_upstream_json(csgi_call *call, const char *url, csgi_str body);
 /* Sends a whole response of that type; the headers of the author's go with it unless the call has

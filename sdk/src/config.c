@@ -82,6 +82,24 @@ static csgi_status declarations_check(const csgi_host *host, const char *owner, 
     return CSGI_OK;
 }
 
+static csgi_status state_check(const csgi_host *host, const csgi_declaration *item)
+{
+    int count = 0;
+
+    for (; item->in != CSGI_IN_END; item++) {
+        if (item->in != CSGI_IN_STATE) continue;
+        if (count++) return refuse(host, "the plugin has CSGI_STATE twice; it takes one");
+        if (!item->run || !item->restore)
+            return refuse(host, "CSGI_STATE takes a save and a restore, but one of them is NULL");
+        if (item->version == 0 || item->oldest > item->version)
+            return refuse(host,
+                          "CSGI_STATE has the version %u, and .oldest = %u; versions are 1 or "
+                          "more, and the oldest one is not above the version",
+                          item->version, item->oldest);
+    }
+    return CSGI_OK;
+}
+
 static csgi_status plugin_check(const csgi_host *host, const csgi_web_plugin *plugin)
 {
     const csgi_route *const *route;
@@ -91,7 +109,8 @@ static csgi_status plugin_check(const csgi_host *host, const csgi_web_plugin *pl
         code = declarations_check(host, (*route)->name, (*route)->path, (*route)->declared);
         if (code != CSGI_OK) return code;
     }
-    return declarations_check(host, "the plugin", NULL, plugin->declared);
+    code = declarations_check(host, "the plugin", NULL, plugin->declared);
+    return code == CSGI_OK ? state_check(host, plugin->declared) : code;
 }
 
 static csgi_status refuse_key(const csgi_host *host, const csgi_declaration *declared,

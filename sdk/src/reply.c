@@ -93,7 +93,7 @@ void csgi_json_write(csgi_call *call, const char *json_template, ...)
     va_start(arguments.list, json_template);
     csgi_web_text_json(&call->own->reply, json_template, &arguments);
     va_end(arguments.list);
-    csgi_web_text_error(call, &call->own->reply, "the reply");
+    csgi_web_text_error(call, &call->own->reply, call->own->hand_over ? "the state" : "the reply");
 }
 
 csgi_status csgi_reply_json(csgi_call *call, int status, const char *json_template, ...)

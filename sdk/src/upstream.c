@@ -56,19 +56,17 @@ static csgi_json fail_fetch(csgi_call *call, const char *url, csgi_status code)
     return nothing;
 }
 
-/* Reads a body, and keeps the tree until the call ends. empty: *why says what is wrong, or the
- * call has failed. */
-static csgi_json read_body(csgi_call *call, csgi_str body, const char **why)
+csgi_json csgi_web_json_keep(csgi_call *call, csgi_str text, const char **why)
 {
     csgi_web_tree *tree = csgi_alloc(call, sizeof(*tree));
     size_t offset;
 
     *why = NULL;
     if (!tree) return nothing;
-    tree->root = csgi_web_json_parse(body.ptr, body.len, why, &offset);
+    tree->root = csgi_web_json_parse(text.ptr, text.len, why, &offset);
     if (!tree->root) {
         if (*why)
-            *why = csgi_format(call, "%s, at byte %zu of %zu", *why, offset, body.len);
+            *why = csgi_format(call, "%s, at byte %zu of %zu", *why, offset, text.len);
         else
             csgi_web_break(call, CSGI_ENOMEM);
         return nothing;
@@ -82,7 +80,7 @@ static csgi_json read_body(csgi_call *call, csgi_str body, const char **why)
 static csgi_json pass_not_found(csgi_call *call, const csgi_client_response *response)
 {
     const char *why;
-    csgi_json body = read_body(call, response->body, &why);
+    csgi_json body = csgi_web_json_keep(call, response->body, &why);
     const cJSON *detail = cJSON_GetObjectItemCaseSensitive(body.node, "detail");
 
     csgi_fail(call, 404, "%s", cJSON_IsString(detail) ? detail->valuestring : "Not Found");
@@ -120,7 +118,7 @@ const csgi_client_response *csgi_web_fetch(csgi_call *call, csgi_client_request 
 csgi_json csgi_web_upstream_json(csgi_call *call, const char *url, csgi_str body)
 {
     const char *why;
-    csgi_json answer = read_body(call, body, &why);
+    csgi_json answer = csgi_web_json_keep(call, body, &why);
 
     if (why) return fail_upstream(call, 502, url, "The upstream's answer is not JSON", why);
     return answer;
@@ -213,6 +211,10 @@ static const cJSON *fail_shape(csgi_json from, const char *type, const char *nam
 {
     csgi_call *call = from.call;
 
+    if (call->own->hand_over) {
+        csgi_fail(call, 500, "the saved state has no %s \"%s\"", type, name);
+        return NULL;
+    }
     csgi_log(call, CSGI_LOG_WARNING, "an upstream's answer has no %s \"%s\"", type, name);
     csgi_fail(call, 502, "The upstream's answer has no %s \"%s\"", type, name);
     return NULL;

@@ -27,7 +27,8 @@ def test_all_of_them_are_served_from_one_directory(serve):
     assert {"hello", "hello_web", "timing"} <= set(built)
     server = serve(*built)  # postgres and redis connect when they are asked: see their tests
     replies = {"hello": "/hello/ada", "hello_web": "/greet/ada", "cpp_throw": "/throw/ada"}
-    asked_below = {"timing", "background", "blocking", "periodic", "fan_out", "postgres", "redis"}
+    asked_below = {"timing", "background", "blocking", "cache", "periodic", "fan_out", "postgres",
+                   "redis"}
     assert set(names) - asked_below == set(replies), "an example that nobody asks"
     for name in set(built) & set(replies):
         reply = server.get(replies[name])

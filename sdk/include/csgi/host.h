@@ -49,7 +49,7 @@ struct csgi_host {
     csgi_status (*post)(const csgi_host *host, csgi_fn fn, void *arg);
 
     /* Sets the last error (copied) and returns the code, so that a function can end with
-     * return host->fail(host, CSGI_EFAIL, why); [task], and in create */
+     * return host->fail(host, CSGI_EFAIL, why); [task], and in create, save and restore */
     csgi_status (*fail)(const csgi_host *host, csgi_status code, csgi_str detail);
 
     /* What the task's last failure that had a detail said (of fail, fetch, send, inner); empty if
@@ -60,12 +60,12 @@ struct csgi_host {
     uint64_t (*now_ns)(const csgi_host *host);
 
     /* Memory that lives as long as the arena; not zeroed. align is a power of two, 0 means that of
-     * max_align_t. NULL: no memory. [task] */
+     * max_align_t. NULL: no memory. [task], and in save and restore */
     void *(*alloc)(csgi_arena *arena, size_t size, size_t align);
 
     /* A child of the scope's arena, for what need not live as long as the request: a message of a
      * WebSocket, an item of a stream. It ends with arena_close, at the latest with the request.
-     * CSGI_ENOMEM [task] */
+     * CSGI_ENOMEM [task], and in save and restore */
     csgi_status (*arena_open)(const csgi_scope *scope, csgi_arena **child);
     void (*arena_close)(csgi_arena *child);
 

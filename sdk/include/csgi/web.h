@@ -66,7 +66,8 @@ enum {
     CSGI_IN_SUMMARY,
     CSGI_IN_STARTUP,
     CSGI_IN_SHUTDOWN,
-    CSGI_IN_HEADER
+    CSGI_IN_HEADER,
+    CSGI_IN_STATE
 };
 
 enum { CSGI_TYPE_STR = 1, CSGI_TYPE_INT };
@@ -80,7 +81,10 @@ typedef struct csgi_declaration {
     int optional;              /* 1: may be missing; a str is then NULL, an int 0 */
     const char *ge, *le;       /* of an int: the least and the greatest; NULL: none */
     const char *description;
-    csgi_handler *run; /* start-up, shutdown */
+    csgi_handler *run; /* start-up, shutdown, save */
+    uint32_t version;  /* of the state */
+    csgi_handler *restore;
+    uint32_t oldest; /* version that restore reads; 0: that one alone */
 } csgi_declaration;
 
 /* Items of CSGI_GET and its like: parameters of the query, the path and the headers. A missing or
@@ -104,6 +108,29 @@ typedef struct csgi_declaration {
 #define CSGI_CONFIG_INT(...)      CSGI_DECLARE_(CSGI_IN_CONFIG, CSGI_TYPE_INT, __VA_ARGS__)
 #define CSGI_ON_STARTUP(handler)  CSGI_DECLARE_(CSGI_IN_STARTUP, 0, #handler, .run = (handler))
 #define CSGI_ON_SHUTDOWN(handler) CSGI_DECLARE_(CSGI_IN_SHUTDOWN, 0, #handler, .run = (handler))
+
+/* An item of CSGI_WEB_PLUGIN: state that outlives a reload. CSGI_STATE(3, save, restore): save
+ * writes it down in the old code, restore reads it in the new one, whose start-up functions have
+ * run; nothing comes between them. Both are handlers without anybody to reply to, and run [loop]:
+ * they must not wait.
+ *     static csgi_status save(csgi_call *call)
+ *     {
+ *         csgi_json_write(call, "{'visits': %d}", visits);
+ *         return CSGI_OK;
+ *     }
+ *     static csgi_status restore(csgi_call *call)
+ *     {
+ *         visits = (int)csgi_json_int(csgi_saved_json(call), "visits");
+ *         return CSGI_OK;
+ *     }
+ * The number is the version of what save writes, 1 or more. What another version wrote is not read:
+ * the new code starts afresh, and the log says so; unless it is not below .oldest, as in
+ * CSGI_STATE(3, save, restore, .oldest = 2). A restore that fails (csgi_fail, a member that is
+ * missing) is the end of the reload, and the old code goes on; a save that fails is a fresh start.
+ * csgi_alloc in restore lasts until the shutdown functions have run, in save until it returns. */
+#define CSGI_STATE(number, save, ...)                                            \
+    CSGI_DECLARE_(CSGI_IN_STATE, 0, "state", .run = (save), .version = (number), \
+                  .restore = __VA_ARGS__)
 
 /* Declares a handler and its route; it stands above the handler, like a decorator:
  * CSGI_GET(get_weather, "/weather", CSGI_QUERY_STR("city")); */
@@ -303,6 +330,20 @@ int csgi_json_has(csgi_json object, const char *name); /* 0 or 1; null is there 
 size_t csgi_json_count(csgi_json array);
 csgi_json csgi_json_at(csgi_json array, size_t index);
 
+/* ---- state that outlives a reload: see CSGI_STATE ---- */
+
+/* In save, writes bytes of any kind, in pieces; csgi_json_write writes JSON, in pieces as well. One
+ * of the two. */
+void csgi_save_bytes(csgi_call *call, const void *bytes, size_t size);
+
+/* In restore, what was saved: as JSON, which must be whole; or as it is, valid until restore
+ * returns. A NUL does not follow it. */
+csgi_json csgi_saved_json(csgi_call *call);
+const void *csgi_saved_bytes(csgi_call *call, size_t *size);
+
+/* In restore, the version that wrote it. */
+uint32_t csgi_saved_version(csgi_call *call);
+
 /* ---- several things at once ---- */
 
 /* Does a part of a call's work, or work without one. */
@@ -409,6 +450,11 @@ void csgi_web_destroy(void *instance);
 /* Runs the start-up and shutdown functions. [task] [suspends] */
 csgi_status csgi_web_lifespan(void *instance, const csgi_scope *scope, csgi_receive *receive,
                               csgi_send *send);
+/* Runs the functions of CSGI_STATE. [loop] */
+csgi_status csgi_web_save(void *instance, csgi_sink *out, uint32_t *version);
+csgi_status csgi_web_restore(void *instance, uint32_t version, csgi_str bytes);
+/* 1: the plugin declares CSGI_STATE. [any-thread] */
+int csgi_web_has_state(const csgi_web_plugin *plugin);
 /* Checks the parameters, calls the handler, answers failures. [task] [suspends] */
 csgi_status csgi_web_serve(const csgi_route *route, void *instance, const csgi_scope *scope,
                            csgi_receive *receive, csgi_send *send);
@@ -444,35 +490,45 @@ void csgi_web_every(csgi_call *call, const char *name, int64_t ms, csgi_work *wo
     }                                                                                              \
     static csgi_status handler_name(csgi_call *call)
 
-#define CSGI_WEB_PLUGIN_(name_text, version_text, summary_text, handlers, ...)                  \
-    static const csgi_endpoint csgi_web_endpoints[] = { CSGI_EACH_(CSGI_ENDPOINT_, handlers) }; \
-    static const csgi_route *const csgi_web_routes[] = { CSGI_EACH_(CSGI_ROUTE_AT_, handlers)   \
-                                                             NULL };                            \
-    static const csgi_declaration csgi_web_declared[] = { __VA_ARGS__ };                        \
-    static const csgi_web_plugin csgi_web_this_plugin = { csgi_web_routes, csgi_web_declared }; \
-    static csgi_status csgi_web_create_this(const csgi_host *host, csgi_str config_json,        \
-                                            void **instance)                                    \
-    {                                                                                           \
-        return csgi_web_create(&csgi_web_this_plugin, host, config_json, instance);             \
-    }                                                                                           \
-    static const csgi_plugin csgi_web_descriptor = { CSGI_PLUGIN_HEAD,                          \
-                                                     0,                                         \
-                                                     0,                                         \
-                                                     (uint32_t)sizeof(csgi_endpoint),           \
-                                                     CSGI_STR(name_text),                       \
-                                                     CSGI_STR(version_text),                    \
-                                                     CSGI_STR(summary_text),                    \
-                                                     csgi_web_endpoints,                        \
-                                                     sizeof(csgi_web_endpoints) /               \
-                                                         sizeof(csgi_endpoint),                 \
-                                                     csgi_web_create_this,                      \
-                                                     csgi_web_destroy,                          \
-                                                     csgi_web_lifespan,                         \
-                                                     NULL,                                      \
-                                                     NULL,                                      \
-                                                     NULL,                                      \
-                                                     NULL };                                    \
-    CSGI_PLUGIN(csgi_web_descriptor)
+#define CSGI_WEB_PLUGIN_(name_text, version_text, summary_text, handlers, ...)                    \
+    static const csgi_endpoint csgi_web_endpoints[] = { CSGI_EACH_(CSGI_ENDPOINT_, handlers) };   \
+    static const csgi_route *const csgi_web_routes[] = { CSGI_EACH_(CSGI_ROUTE_AT_, handlers)     \
+                                                             NULL };                              \
+    static const csgi_declaration csgi_web_declared[] = { __VA_ARGS__ };                          \
+    static const csgi_web_plugin csgi_web_this_plugin = { csgi_web_routes, csgi_web_declared };   \
+    static csgi_status csgi_web_create_this(const csgi_host *host, csgi_str config_json,          \
+                                            void **instance)                                      \
+    {                                                                                             \
+        return csgi_web_create(&csgi_web_this_plugin, host, config_json, instance);               \
+    }                                                                                             \
+    CSGI_WEB_DESCRIPTOR_(csgi_web_stateless, name_text, version_text, summary_text, NULL, NULL);  \
+    CSGI_WEB_DESCRIPTOR_(csgi_web_stateful, name_text, version_text, summary_text, csgi_web_save, \
+                         csgi_web_restore);                                                       \
+    const csgi_plugin *csgi_plugin_query(uint32_t host_major)                                     \
+    {                                                                                             \
+        (void)host_major;                                                                         \
+        return csgi_web_has_state(&csgi_web_this_plugin) ? &csgi_web_stateful                     \
+                                                         : &csgi_web_stateless;                   \
+    }                                                                                             \
+    extern const csgi_plugin *csgi_plugin_query(uint32_t host_major)
+
+#define CSGI_WEB_DESCRIPTOR_(id, name_text, version_text, summary_text, save, restore)  \
+    static const csgi_plugin id = { CSGI_PLUGIN_HEAD,                                   \
+                                    0,                                                  \
+                                    0,                                                  \
+                                    (uint32_t)sizeof(csgi_endpoint),                    \
+                                    CSGI_STR(name_text),                                \
+                                    CSGI_STR(version_text),                             \
+                                    CSGI_STR(summary_text),                             \
+                                    csgi_web_endpoints,                                 \
+                                    sizeof(csgi_web_endpoints) / sizeof(csgi_endpoint), \
+                                    csgi_web_create_this,                               \
+                                    csgi_web_destroy,                                   \
+                                    csgi_web_lifespan,                                  \
+                                    save,                                               \
+                                    restore,                                            \
+                                    NULL,                                               \
+                                    NULL }
 
 #define CSGI_ENDPOINT_(handler_name)                                            \
     { CSGI_STR(#handler_name),                                                  \
