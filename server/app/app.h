@@ -40,7 +40,7 @@ csgi_status app_set_new(loop *loop, client *client, const app_options *options, 
  *     edition_new(set, &next);
  *     edition_add(next, weather, ...);            each app; one that is unchanged is kept
  *     edition_route_defaults(next, &problem);     or edition_route_file
- *     edition_start(next, on_started, arg);       start-up of the new ones
+ *     edition_start(next, &problem, on_started, arg);  start-up of the new ones
  *     edition_serve(next, &problem);              the change, in one moment
  *
  * Any step may fail; then, or at any other time before it serves, edition_discard. All [loop]. */
@@ -67,8 +67,10 @@ csgi_status edition_route_defaults(edition *self, buffer *problem);
 csgi_status edition_route_file(edition *self, const routes_file *file, buffer *problem);
 size_t edition_route_count(const edition *self); /* once it has its table */
 /* Starts the lifespan of the new apps; on_done from the loop when all have answered, failed or run
- * out of time. The status is CSGI_OK or CSGI_EFAIL, each failure logged by name. */
-void edition_start(edition *self, void (*on_done)(void *arg, csgi_status status), void *arg);
+ * out of time. The status is CSGI_OK or CSGI_EFAIL; *problem then has a line for each failure, and
+ * lives until on_done is called or the edition is discarded; NULL: they are logged. */
+void edition_start(edition *self, buffer *problem, void (*on_done)(void *arg, csgi_status status),
+                   void *arg);
 /* From now on requests go along its table, and the edition is gone. State is handed over to new
  * apps; apps that are in it no more end when their last request and job has (app_options.on_retired
  * tells of each). The first one may serve before app_set_startup starts all. CSGI_EFAIL: an app

@@ -94,10 +94,12 @@ size_t edition_route_count(const edition *self)
     return router_count(self->table->routes);
 }
 
-void edition_start(edition *self, void (*on_done)(void *arg, csgi_status status), void *arg)
+void edition_start(edition *self, buffer *problem, void (*on_done)(void *arg, csgi_status status),
+                   void *arg)
 {
     self->set->takes_jobs = true;
     lifespan_group_expect(&self->starting, on_done, arg);
+    self->starting.problem = problem;
     for (size_t i = 0; i < self->app_count; i++) {
         if (is_new(self->apps[i])) lifespan_start(&self->apps[i]->lifespan, &self->starting);
     }

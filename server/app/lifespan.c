@@ -90,15 +90,31 @@ static void start_settle(lifespan *self, lifespan_state state)
     lifespan_settle(self);
 }
 
-static void log_overdue(const lifespan *self, const char *what, uint64_t limit_ms)
+/* To who waits for it, if that wants to be told, else to the log. */
+__attribute__((format(printf, 2, 3))) static void complain(const lifespan *self, const char *format,
+                                                           ...)
 {
-    if (limit_ms % 1000) {
-        log_error("%.*s: %s did not finish within %" PRIu64 " ms", STR_ARG(self->owner->name), what,
-                  limit_ms);
-    } else {
-        log_error("%.*s: %s did not finish within %" PRIu64 " s", STR_ARG(self->owner->name), what,
-                  limit_ms / 1000);
-    }
+    buffer *problem = self->group ? self->group->problem : NULL;
+    buffer text = { 0 };
+    va_list args;
+
+    va_start(args, format);
+    buffer_vprintf(&text, format, args);
+    va_end(args);
+    if (problem)
+        buffer_printf(problem, "%.*s: %.*s\n", STR_ARG(self->owner->name),
+                      STR_ARG(buffer_str(&text)));
+    else
+        log_error("%.*s: %.*s", STR_ARG(self->owner->name), STR_ARG(buffer_str(&text)));
+    buffer_fini(&text);
+}
+
+static void complain_overdue(const lifespan *self, const char *what, uint64_t limit_ms)
+{
+    if (limit_ms % 1000)
+        complain(self, "%s did not finish within %" PRIu64 " ms", what, limit_ms);
+    else
+        complain(self, "%s did not finish within %" PRIu64 " s", what, limit_ms / 1000);
 }
 
 /* Its time to shut down is over: it may still return. */
@@ -125,11 +141,11 @@ static void on_limit(timer *limit)
     if (self->state == LIFESPAN_STARTING) {
         self->is_given_up = true;
         call_cancel(&self->call);
-        log_overdue(self, "start-up", set->options.startup_timeout_ms);
+        complain_overdue(self, "start-up", set->options.startup_timeout_ms);
         start_settle(self, LIFESPAN_FAILED);
         return;
     }
-    log_overdue(self, "shut-down", set->options.shutdown_timeout_ms);
+    complain_overdue(self, "shut-down", set->options.shutdown_timeout_ms);
     give_up_shutdown(self);
 }
 
@@ -165,11 +181,11 @@ static csgi_status on_receive(csgi_receive *receive, const csgi_event **event)
     return CSGI_OK;
 }
 
-static void log_failed(const lifespan *self, const char *what, csgi_str message)
+static void complain_failed(const lifespan *self, const char *what, csgi_str message)
 {
     csgi_str reason = message.len ? message : STR("it gives no reason");
 
-    log_error("%.*s: %s failed: %.*s", STR_ARG(self->owner->name), what, STR_ARG(reason));
+    complain(self, "%s failed: %.*s", what, STR_ARG(reason));
 }
 
 static void answer_shutdown(lifespan *self, const csgi_lifespan *answer)
@@ -177,7 +193,7 @@ static void answer_shutdown(lifespan *self, const csgi_lifespan *answer)
     self->is_answered = true;
     if (answer->event.type == CSGI_LIFESPAN_COMPLETE) return;
     note_failure(self);
-    log_failed(self, "shut-down", answer->message);
+    complain_failed(self, "shut-down", answer->message);
 }
 
 static void answer_startup(lifespan *self, const csgi_lifespan *answer)
@@ -186,7 +202,7 @@ static void answer_startup(lifespan *self, const csgi_lifespan *answer)
         start_settle(self, LIFESPAN_STARTED);
         return;
     }
-    log_failed(self, "start-up", answer->message);
+    complain_failed(self, "start-up", answer->message);
     start_settle(self, LIFESPAN_FAILED);
 }
 
@@ -222,13 +238,11 @@ static void start_unanswered(lifespan *self, csgi_status status)
         return;
     }
     if (status == CSGI_OK) {
-        log_error("%.*s: start-up failed: its lifespan function returned without answering "
-                  "lifespan.startup",
-                  STR_ARG(self->owner->name));
+        complain(self, "start-up failed: its lifespan function returned without answering "
+                       "lifespan.startup");
     } else {
         status_reason(status, task_error(self->call.task), reason);
-        log_error("%.*s: start-up failed: its lifespan function failed with %s",
-                  STR_ARG(self->owner->name), reason);
+        complain(self, "start-up failed: its lifespan function failed with %s", reason);
     }
     start_settle(self, LIFESPAN_FAILED);
 }

@@ -4,6 +4,7 @@
 #define CAPRICORN_APP_LIFESPAN_H
 
 #include "app/call.h"
+#include "base/buffer.h"
 
 typedef struct instance instance;
 
@@ -20,6 +21,7 @@ typedef struct lifespan_group {
     loop *loop;
     size_t unsettled; /* have not answered */
     bool has_failures;
+    buffer *problem; /* what goes wrong, a line for each; NULL: it is logged */
     timer settled;
     void (*on_done)(void *arg, csgi_status status);
     void *arg;

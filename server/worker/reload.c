@@ -85,7 +85,8 @@ static csgi_status try_elsewhere(attempt *self)
     csgi_status status =
         reload_probe_run(parts->loop, parts->probe_arguments, PROBE_LIMIT_MS, &self->approved);
 
-    if (status == CSGI_EFAIL) buffer_append_str(&self->problem, buffer_str(&self->approved));
+    if (status == CSGI_EFAIL || status == CSGI_EBUSY)
+        buffer_append_str(&self->problem, buffer_str(&self->approved));
     return status;
 }
 
@@ -111,14 +112,9 @@ static void on_started(void *arg, csgi_status status)
 
 static csgi_status start(attempt *self)
 {
-    csgi_status status;
-
     task_wait_begin(self->of->parts.loop, &self->started);
-    edition_start(self->next, on_started, self);
-    status = task_wait_end(&self->started);
-    if (status == CSGI_EFAIL)
-        buffer_printf(&self->problem, "an app's start-up failed, as said before\n");
-    return status;
+    edition_start(self->next, &self->problem, on_started, self);
+    return task_wait_end(&self->started);
 }
 
 static void serve_on_loop(void *arg, csgi_status *status)
@@ -286,7 +282,8 @@ static csgi_status try_once(reloader *self, bool may_wait)
 {
     attempt made = { .of = self, .options = *self->parts.options, .choice = *self->parts.choice };
     csgi_status status = run_steps(&made);
-    bool was_busy = status != CSGI_OK && registry_was_busy(self->parts.registry);
+    bool was_busy =
+        status == CSGI_EBUSY || (status != CSGI_OK && registry_was_busy(self->parts.registry));
 
     end(&made, status);
     if (status == CSGI_ECANCELED || self->is_stopping)

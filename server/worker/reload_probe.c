@@ -22,6 +22,10 @@
 #define ARGUMENTS_MAX ((size_t)1 << 20)
 #define PIECE_SIZE    ((size_t)4096)
 
+/* That program's exit status when a file was being written: no plugin's exit looks like it, since
+ * the report says what was. */
+#define EXIT_BUSY 75
+
 extern char **environ;
 
 /* Where the other process is, to be read after a crash: shared memory. */
@@ -58,6 +62,7 @@ static csgi_status try_all(offline *apart, const server_options *options,
         status = plugins_load(&(plugin_loading){ only, options, choice, known }, report);
         if (status == CSGI_OK) status = registry_print_opened(known, &lines);
         if (status == CSGI_OK) buffer_append_str(report, buffer_str(&lines));
+        if (status != CSGI_OK && registry_was_busy(known)) status = CSGI_EBUSY;
         edition_discard(only);
     }
     app_set_free(apart->apps);
@@ -86,6 +91,7 @@ int reload_probe_serve(const server_options *options, const plugin_choice *choic
     printf("%.*s", STR_ARG(buffer_str(&report)));
     fflush(stdout);
     buffer_fini(&report);
+    if (status == CSGI_EBUSY) return EXIT_BUSY;
     return status == CSGI_OK ? EXIT_SERVED : EXIT_START_FAILED;
 }
 
@@ -212,7 +218,7 @@ static csgi_status judge(const step_note *note, int how, csgi_status read_status
         buffer_printf(report,
                       "%s: ended the process in %s (exit status %d); a plugin must not exit\n",
                       name, step, WEXITSTATUS(how));
-    return CSGI_EFAIL;
+    return WEXITSTATUS(how) == EXIT_BUSY ? CSGI_EBUSY : CSGI_EFAIL;
 }
 
 static csgi_status run_child(loop *runner, char *const *arguments, int note_fd,

@@ -15,7 +15,8 @@
 
 /* Runs this program once more, with the arguments (up to NULL; NULL: this process's own) and the
  * flag, for so long at most. CSGI_OK: it could be served; *report is registry_print_opened's lines.
- * CSGI_EFAIL: *report is a line for each mistake. CSGI_ECANCELED, CSGI_ENOMEM. [task] [suspends] */
+ * CSGI_EFAIL, or CSGI_EBUSY when a file was being written meanwhile: *report is a line for each
+ * mistake. CSGI_ECANCELED, CSGI_ENOMEM. [task] [suspends] */
 csgi_status reload_probe_run(loop *loop, char *const *arguments, uint64_t limit_ms, buffer *report);
 
 /* That program's part: loads all as a start would, into a set that is thrown away, prints what

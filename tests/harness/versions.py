@@ -12,17 +12,22 @@ FAULTS = {name.lower(): int(number) for name, number
           in re.findall(r"#define FAULT_(\w+) +(\d+)", SOURCE.read_text())}
 
 
-def version(number, fault="none"):
+def compiler(number, fault, source, target):
+    """The command that makes that version of it."""
+    return ["gcc", "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared",
+            "-fvisibility=hidden", "-pthread", f"-DVERSION={number}", f"-DFAULT={FAULTS[fault]}",
+            f"-I{ROOT}/sdk/include", "-o", str(target), str(source)]
+
+
+def version(number, fault="none", name="versioned"):
     """The built file of that version."""
-    target = BUILD / "test-plugins-by-hand" / f"versioned-{number}-{fault}.so"
+    source = SOURCES / f"{name}.c"
+    target = BUILD / "test-plugins-by-hand" / f"{name}-{number}-{fault}.so"
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists() and target.stat().st_mtime >= SOURCE.stat().st_mtime:
+    if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
         return target
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
-    subprocess.run(["gcc", "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fPIC",
-                    "-shared", "-fvisibility=hidden", f"-DVERSION={number}",
-                    f"-DFAULT={FAULTS[fault]}", f"-I{ROOT}/sdk/include", "-o", str(fresh),
-                    str(SOURCE)], check=True)
+    subprocess.run(compiler(number, fault, source, fresh), check=True)
     fresh.rename(target)
     return target
 

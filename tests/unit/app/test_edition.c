@@ -174,7 +174,7 @@ static void start_next(fixture *f)
 {
     csgi_status status = 99;
 
-    edition_start(fixture_next(f), on_first_started, &status);
+    edition_start(fixture_next(f), NULL, on_first_started, &status);
     loop_run(f->loop);
     assert_int_equal(status, CSGI_OK);
 }
@@ -261,7 +261,7 @@ static void one_may_be_discarded_while_it_starts(void **unused)
     (void)unused;
     open_first(&f);
     fixture_add(&f, versioned(&f, "app"));
-    edition_start(fixture_next(&f), on_started, &status);
+    edition_start(fixture_next(&f), NULL, on_started, &status);
     edition_discard(f.next);
     f.next = NULL;
     assert_string_equal(run_get(&f, "/version")->body, "1");
