@@ -19,6 +19,8 @@ FAILED = "Reload failed"
 NAME = "versioned.so"
 MACHINE_AT = 18  # in an ELF header: e_machine, two bytes
 ANOTHER_MACHINE = 8  # MIPS
+# A sanitizer makes an exit of it.
+CRASHED = "ended the process" if sanitized() else "crashed"
 
 
 @pytest.fixture(autouse=True)
@@ -76,8 +78,8 @@ BAD = {
     "create fails": (fault("create"), "the moon is in the wrong place"),
     "start-up fails": (fault("startup"), "no database"),
     "start-up hangs": (fault("hang_startup"), "did not finish within 300 ms"),
-    "crash in query": (fault("crash_query"), "crashed in csgi_plugin_query"),
-    "crash in create": (fault("crash_create"), "crashed in create"),
+    "crash in query": (fault("crash_query"), f"{CRASHED} in csgi_plugin_query"),
+    "crash in create": (fault("crash_create"), f"{CRASHED} in create"),
     "exit in create": (fault("exit_create"), "a plugin must not exit"),
 }
 

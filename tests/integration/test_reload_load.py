@@ -41,9 +41,10 @@ def ongoing(serve):
     return start
 
 
-def test_a_plugin_is_replaced_again_and_again_under_load(ongoing):
-    server = ongoing()
-    reloads = Reloads(server)
+@pytest.mark.parametrize("watches", [False, True], ids=["SIGHUP", "--reload"])
+def test_a_plugin_is_replaced_again_and_again_under_load(ongoing, watches):
+    server = ongoing(*(["--reload"] if watches else []))
+    reloads = Reloads(server, by_signal=not watches)
     with Load(server, connections=64):
         for number in range(TIMES):
             if number == TIMES // 5:
