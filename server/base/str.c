@@ -32,10 +32,61 @@ bool str_starts_with_nocase(csgi_str text, csgi_str prefix)
     return str_eq_nocase(str_slice(text, 0, prefix.len), prefix);
 }
 
+/* ---- eight bytes at a time: each request has its names and values looked at ---- */
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+static uint64_t load(const char *from)
+{
+    uint64_t eight;
+
+    memcpy(&eight, from, sizeof eight);
+    return eight;
+}
+
+static uint64_t lower_eight(uint64_t bytes)
+{
+    uint64_t low = bytes & EACH(0x7f); /* so that no sum reaches into the next byte */
+    uint64_t from_a = low + EACH(0x80 - 'A'), after_z = low + EACH(0x80 - 'Z' - 1);
+
+    return bytes | (from_a & ~after_z & ~bytes & EACH(0x80)) >> 2;
+}
+
 void str_lower(char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        text[i] = char_lower(text[i]);
+    size_t at = 0;
+    uint64_t eight;
+
+    if (len < sizeof eight) {
+        for (; at < len; at++)
+            text[at] = char_lower(text[at]);
+        return;
+    }
+    for (; at < len; at += sizeof eight) {
+        if (len - at < sizeof eight) at = len - sizeof eight; /* some twice, which is harmless */
+        eight = lower_eight(load(text + at));
+        memcpy(text + at, &eight, sizeof eight);
+    }
+}
+
+/* Is any of them a control byte, as tab is? */
+static bool has_control(uint64_t bytes)
+{
+    uint64_t no_del = bytes ^ EACH(0x7f);
+
+    return (((bytes - EACH(0x20)) & ~bytes) | ((no_del - EACH(0x01)) & ~no_del)) & EACH(0x80);
+}
+
+/* None for sure: a few bytes are not worth looking. */
+static bool is_without_controls(csgi_str text)
+{
+    size_t at = 0, eight = sizeof(uint64_t);
+
+    if (text.len < eight) return false;
+    for (; text.len - at >= eight; at += eight) {
+        if (has_control(load(text.ptr + at))) return false;
+    }
+    return !has_control(load(text.ptr + text.len - eight));
 }
 
 size_t str_find_char(csgi_str text, char c)
@@ -119,7 +170,7 @@ bool str_is_name(csgi_str text)
 
 bool str_is_field_value(csgi_str text)
 {
-    return all_in(text, IN_VALUE);
+    return is_without_controls(text) || all_in(text, IN_VALUE);
 }
 
 size_t str_utf8_sequence(csgi_str text)
@@ -157,9 +208,12 @@ bool str_parse_u64(csgi_str text, uint64_t *value)
 
     if (text.len == 0) return false;
     for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9') return false;
-        if (__builtin_mul_overflow(sum, (uint64_t)10, &sum)) return false;
-        if (__builtin_add_overflow(sum, (uint64_t)(text.ptr[i] - '0'), &sum)) return false;
+        unsigned digit = (unsigned char)text.ptr[i] - (unsigned)'0';
+
+        if (digit > 9) return false;
+        /* The largest number has 20 digits. */
+        if (i >= 19 && sum > (UINT64_MAX - digit) / 10) return false;
+        sum = sum * 10 + digit;
     }
     *value = sum;
     return true;

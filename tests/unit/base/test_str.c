@@ -28,6 +28,19 @@ static void token_characters_are_those_of_rfc_9110(void **state)
     assert_true(str_is_name(STR("weather_api-2")));
 }
 
+/* So many of a byte, between two that stay as they are. */
+static void lower_all(int c, size_t len)
+{
+    char text[27], wanted[27];
+
+    memset(text, 'Z', sizeof text);
+    memset(wanted, 'Z', sizeof wanted);
+    memset(text + 1, c, len);
+    memset(wanted + 1, c >= 'A' && c <= 'Z' ? c + 32 : c, len);
+    str_lower(text + 1, len);
+    assert_memory_equal(text, wanted, sizeof text);
+}
+
 static void case_is_that_of_ascii_letters_alone(void **state)
 {
     char text[] = "AbC-Z@[`{\xc3\x84";
@@ -36,6 +49,9 @@ static void case_is_that_of_ascii_letters_alone(void **state)
     str_lower(text, sizeof text - 1);
     assert_string_equal(text, "abc-z@[`{\xc3\x84");
     str_lower(NULL, 0);
+    for (size_t len = 0; len <= 25; len++)
+        for (int c = 0; c < 256; c++)
+            lower_all(c, len);
     assert_true(str_starts_with_nocase(STR("HTTP://x"), STR("http://")));
     assert_false(str_starts_with_nocase(STR("HTTP:/"), STR("http://")));
     assert_false(str_starts_with_nocase(STR("https://"), STR("http://")));
@@ -45,11 +61,17 @@ static void case_is_that_of_ascii_letters_alone(void **state)
 static void field_values_have_no_control_bytes_but_tab(void **state)
 {
     (void)state;
-    for (int c = 0; c < 256; c++) {
-        char text[3] = { 'a', (char)c, 'b' };
+    for (size_t len = 1; len <= 20; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (int c = 0; c < 256; c++) {
+                char text[20];
 
-        assert_int_equal(str_is_field_value((csgi_str){ text, 3 }),
-                         c == '\t' || (c >= 0x20 && c != 0x7f));
+                memset(text, at % 2 ? '\xff' : 'a', sizeof text);
+                text[at] = (char)c;
+                assert_int_equal(str_is_field_value((csgi_str){ text, len }),
+                                 c == '\t' || (c >= 0x20 && c != 0x7f));
+            }
+        }
     }
 }
 
@@ -94,6 +116,13 @@ static void numbers_are_digits_only_and_do_not_overflow(void **state)
     assert_true(str_parse_u64(STR("18446744073709551615"), &value));
     assert_true(value == UINT64_MAX);
     assert_false(str_parse_u64(STR("18446744073709551616"), &value));
+    assert_false(str_parse_u64(STR("18446744073709551620"), &value));
+    assert_false(str_parse_u64(STR("99999999999999999999"), &value));
+    assert_false(str_parse_u64(STR("184467440737095516150"), &value));
+    assert_true(str_parse_u64(STR("00000000000000000000000000000012"), &value));
+    assert_int_equal(value, 12);
+    assert_false(str_parse_u64(STR("/"), &value));
+    assert_false(str_parse_u64(STR(":"), &value));
     assert_false(str_parse_u64(STR(""), &value));
     assert_false(str_parse_u64(STR("+1"), &value));
     assert_false(str_parse_u64(STR(" 1"), &value));
