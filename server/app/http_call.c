@@ -119,11 +119,8 @@ static void on_call_end(void *arg, csgi_status status)
 /* A peer's name; copied, since a connection may end before the call. */
 static csgi_status copy_host(arena *into, const address *peer, csgi_str *host, uint32_t *port)
 {
-    address_text text;
-
     if (!peer) return CSGI_OK;
-    text = address_host(peer);
-    *host = arena_copy_str(into, (csgi_str){ text.bytes, text.len });
+    *host = address_copy_host(peer, into);
     *port = address_port(peer);
     return host->ptr ? CSGI_OK : CSGI_ENOMEM;
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "loop/loop.h"
 
@@ -44,6 +45,8 @@ void address_set_port(address *self, uint32_t port);
 bool address_is_unix(const address *self);
 /* The IP address as text, or the path, cut to fit; "" when unnamed. */
 address_text address_host(const address *self);
+/* The same, in the arena; ptr is NULL when there is no memory. */
+csgi_str address_copy_host(const address *self, arena *into);
 /* 0: a Unix socket, or unnamed. */
 uint32_t address_port(const address *self);
 /* The host to connect to for what listens on this one: for every address (0.0.0.0, ::) the loopback

@@ -337,17 +337,25 @@ static ssize_t send_run(const stream *self, const csgi_str *pieces, size_t count
     return len ? send(self->fd, run, len, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
 }
 
+static size_t sum_of(const csgi_str *pieces, size_t count)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++)
+        len += pieces[i].len;
+    return len;
+}
+
 /* Gives the kernel what it takes at once. *taken counts it. CSGI_EDISCONNECTED. */
 static csgi_status write_now(stream *self, const csgi_str *pieces, size_t count, size_t *taken)
 {
-    for (size_t first = 0, n; first < count; first += n) {
-        size_t len = 0;
+    for (size_t n; count > 0; pieces += n, count -= n) {
+        size_t len;
         ssize_t sent;
 
-        for (n = 0; n < WRITE_PIECES && first + n < count; n++)
-            len += pieces[first + n].len;
-        sent = len <= SHORT_RUN ? send_run(self, pieces + first, n, len)
-                                : send_pieces(self, pieces + first, n);
+        n = count < WRITE_PIECES ? count : WRITE_PIECES;
+        len = sum_of(pieces, n);
+        sent = len <= SHORT_RUN ? send_run(self, pieces, n, len) : send_pieces(self, pieces, n);
         if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) {
             break_after_reading(self);
             return CSGI_EDISCONNECTED;
@@ -384,12 +392,10 @@ static bool is_done(const stream *self)
 
 csgi_status stream_socket_write(stream *self, const csgi_str *pieces, size_t count)
 {
-    size_t len = 0, taken = 0;
+    size_t len = sum_of(pieces, count), taken = 0;
     csgi_status status;
 
     if (is_done(self)) return CSGI_EDISCONNECTED;
-    for (size_t i = 0; i < count; i++)
-        len += pieces[i].len;
     self->accepted += len;
     if (stream_queued(self) == 0) {
         status = write_now(self, pieces, count, &taken);
