@@ -12,6 +12,7 @@
 static void begin_close(connection *self)
 {
     self->with = NULL;
+    timer_stop(self->origin->pool->loop, &self->idle);
     stream_close(self->stream);
     origin_free_place(self->origin);
 }
@@ -176,7 +177,9 @@ static const stream_events events = {
 
 static void on_idle_due(timer *due)
 {
-    connection_close(CONTAINER_OF(due, connection, idle));
+    connection *self = CONTAINER_OF(due, connection, idle);
+
+    origin_end_idle(self->origin, self);
 }
 
 /* ---- for the transfer ---- */

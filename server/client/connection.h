@@ -38,7 +38,8 @@ struct connection {
     origin *origin;
     stream *stream;
     conversation *with; /* NULL: idle, or closing */
-    timer idle;         /* closes it when it has lain in the pool for too long */
+    timer idle;         /* closes it when it has lain in the pool for too long; see origin_put */
+    uint64_t idle_since_ms;
     bool is_idle, is_stopped;
 };
 

@@ -197,7 +197,7 @@ static connection *longest_idle_of_all(pool *self)
         LIST_EACH (node, &self->buckets[i]) {
             connection *each = longest_idle(CONTAINER_OF(node, origin, in_bucket));
 
-            if (each && (!found || each->idle.due_ms < found->idle.due_ms)) found = each;
+            if (each && (!found || each->idle_since_ms < found->idle_since_ms)) found = each;
         }
     }
     return found;
@@ -271,7 +271,21 @@ void origin_put(origin *self, connection *unused)
     unused->is_idle = true;
     self->idle_count++;
     to->idle++;
-    timer_start(to->loop, &unused->idle, to->options.idle_ms);
+    unused->idle_since_ms = loop_now_ms(to->loop);
+    /* One that runs from an earlier time looks again, which spares most requests a start. */
+    if (!timer_is_running(&unused->idle)) timer_start(to->loop, &unused->idle, to->options.idle_ms);
+}
+
+void origin_end_idle(const origin *self, connection *due)
+{
+    const pool *of = self->pool;
+    uint64_t due_ms = due->idle_since_ms + of->options.idle_ms, now_ms = loop_now_ms(of->loop);
+
+    if (!due->is_idle) return;
+    if (now_ms >= due_ms)
+        connection_close(due);
+    else
+        timer_start(of->loop, &due->idle, due_ms - now_ms);
 }
 
 void origin_forget(origin *self, connection *closing)
@@ -279,7 +293,6 @@ void origin_forget(origin *self, connection *closing)
     CHECK(closing->is_idle);
     closing->is_idle = false;
     list_remove(&closing->node);
-    timer_stop(self->pool->loop, &closing->idle);
     self->idle_count--;
     self->pool->idle--;
 }

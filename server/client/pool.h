@@ -81,6 +81,9 @@ void origin_free_place(origin *self);
 /* Puts a connection back: who waits has it, or it becomes idle; it is closed if others wait for its
  * place, or the pool is closing. */
 void origin_put(origin *self, connection *unused);
+/* Its timer is due: it is closed if it has been idle for all that time, or looked at once more when
+ * it will have been. */
+void origin_end_idle(const origin *self, connection *due);
 /* An idle connection is closing. */
 void origin_forget(origin *self, connection *closing);
 

@@ -188,6 +188,21 @@ static void an_idle_connection_is_closed_after_its_time(void **state)
     finish(&bench);
 }
 
+static void a_connection_in_use_outlives_the_time_of_the_idle(void **state)
+{
+    rig bench;
+    const client_options options = { .idle_ms = 40 };
+    uint64_t until_ms = loop_clock_ns() / 1000000 + 200;
+
+    (void)state;
+    begin(&bench, say_hi, &options);
+    while (loop_clock_ns() / 1000000 < until_ms)
+        expect_body(&bench, "/", "hi");
+    assert_int_equal(bench.server.accepted, 1);
+    until_idle(&bench, 0);
+    finish(&bench);
+}
+
 /* ---- many ---- */
 
 #define MANY ((size_t)200)
@@ -334,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_cancelled_task_gives_its_connection_up),
         cmocka_unit_test(a_task_that_is_cancelled_already_sends_nothing),
         cmocka_unit_test(an_idle_connection_is_closed_after_its_time),
+        cmocka_unit_test(a_connection_in_use_outlives_the_time_of_the_idle),
         cmocka_unit_test(many_fetches_run_at_once_and_their_connections_are_kept),
         cmocka_unit_test(no_more_are_kept_than_the_limit),
         cmocka_unit_test(a_closed_client_finishes_what_it_has_begun_and_begins_no_more),
