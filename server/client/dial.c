@@ -315,8 +315,10 @@ void dialer_fini(dialer *self)
 void dialer_set_own_url(dialer *self, csgi_str text)
 {
     const char *why;
+    url own;
 
-    if (url_parse(text, &self->own, &why)) return;
+    if (url_parse(text, &own, &why)) return;
+    self->own = own;
     self->own.origin = self->own.authority = self->own.target = (csgi_str){ NULL, 0 };
 }
 

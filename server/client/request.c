@@ -10,20 +10,49 @@
 #include "base/str.h"
 #include "client/decode.h"
 
-/* Framing and connections are the client's business. */
-static const csgi_str own_fields[] = {
-    CSGI_STR("host"),
-    CSGI_STR("content-length"),
-    CSGI_STR("connection"),
-    CSGI_STR("transfer-encoding"),
-};
-
 static bool is_one_of(csgi_str text, const csgi_str *list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (str_eq(text, list[i])) return true;
     }
     return false;
+}
+
+/* Framing and connections are the client's business. */
+static bool is_own_field(csgi_str name)
+{
+    switch (name.len) {
+    case 4:
+        return str_eq_nocase(name, STR("host"));
+    case 10:
+        return str_eq_nocase(name, STR("connection"));
+    case 14:
+        return str_eq_nocase(name, STR("content-length"));
+    case 17:
+        return str_eq_nocase(name, STR("transfer-encoding"));
+    default:
+        return false;
+    }
+}
+
+static void note_field(const csgi_field *field, request_facts *facts)
+{
+    switch (field->name.len) {
+    case 6:
+        if (str_eq_nocase(field->name, STR("accept"))) facts->has_accept = true;
+        if (str_eq_nocase(field->name, STR("expect")) &&
+            str_eq_nocase(field->value, STR("100-continue")))
+            facts->expects = true;
+        break;
+    case 10:
+        if (str_eq_nocase(field->name, STR("user-agent"))) facts->has_user_agent = true;
+        break;
+    case 15:
+        if (str_eq_nocase(field->name, STR("accept-encoding"))) facts->has_accept_encoding = true;
+        break;
+    default:
+        break;
+    }
 }
 
 static csgi_status check_field(const csgi_field *field, request_facts *facts, buffer *why)
@@ -36,19 +65,12 @@ static csgi_status check_field(const csgi_field *field, request_facts *facts, bu
         buffer_printf(why, "the value of header %.*s has control bytes", STR_ARG(field->name));
         return CSGI_EINVAL;
     }
-    for (size_t i = 0; i < COUNT_OF(own_fields); i++) {
-        if (str_eq_nocase(field->name, own_fields[i])) {
-            buffer_printf(why, "the header %.*s is set by the client itself; leave it out",
-                          STR_ARG(field->name));
-            return CSGI_EINVAL;
-        }
+    if (is_own_field(field->name)) {
+        buffer_printf(why, "the header %.*s is set by the client itself; leave it out",
+                      STR_ARG(field->name));
+        return CSGI_EINVAL;
     }
-    if (str_eq_nocase(field->name, STR("expect")) &&
-        str_eq_nocase(field->value, STR("100-continue")))
-        facts->expects = true;
-    if (str_eq_nocase(field->name, STR("user-agent"))) facts->has_user_agent = true;
-    if (str_eq_nocase(field->name, STR("accept"))) facts->has_accept = true;
-    if (str_eq_nocase(field->name, STR("accept-encoding"))) facts->has_accept_encoding = true;
+    note_field(field, facts);
     return CSGI_OK;
 }
 
@@ -114,9 +136,8 @@ static void set_limits(const csgi_client_request *self, request_facts *facts)
     facts->max_response_size = or_default(self->max_response_size, REQUEST_MAX_RESPONSE_SIZE);
 }
 
-csgi_status request_check(const csgi_client_request *self, request_facts *out, buffer *why)
+csgi_status request_check(const csgi_client_request *self, request_facts *facts, buffer *why)
 {
-    request_facts facts = { .is_head = false };
     const char *null;
     csgi_status status;
 
@@ -129,12 +150,11 @@ csgi_status request_check(const csgi_client_request *self, request_facts *out, b
         buffer_printf(why, "the request's %s is a null pointer with a length", null);
         return CSGI_EINVAL;
     }
-    facts.keep_coding = (self->flags & CSGI_CLIENT_KEEP_CODING) != 0;
-    set_limits(self, &facts);
-    status = check_method(self, &facts, why);
+    *facts = (request_facts){ .keep_coding = (self->flags & CSGI_CLIENT_KEEP_CODING) != 0 };
+    set_limits(self, facts);
+    status = check_method(self, facts, why);
     for (size_t i = 0; status == CSGI_OK && i < self->headers.count; i++)
-        status = check_field(&self->headers.items[i], &facts, why);
-    if (status == CSGI_OK) *out = facts;
+        status = check_field(&self->headers.items[i], facts, why);
     return status;
 }
 

@@ -300,16 +300,11 @@ void response_fini(response *self)
 
 void response_begin(response *self, arena *arena_of_result, response_options options)
 {
-    buffer text = self->text, gathered = self->gathered, shown = self->shown;
-    buffer decoded = self->decoded;
+    size_t kept = offsetof(response, parser);
 
-    decode_free(self->decoding);
-    text.len = gathered.len = shown.len = 0;
-    memset(self, 0, sizeof *self);
-    self->text = text;
-    self->gathered = gathered;
-    self->shown = shown;
-    self->decoded = decoded;
+    if (self->decoding) decode_free(self->decoding);
+    self->text.len = self->gathered.len = self->shown.len = 0;
+    memset((char *)self + kept, 0, sizeof *self - kept);
     self->arena = arena_of_result;
     self->options = options;
     llhttp_init(&self->parser, HTTP_RESPONSE, &settings);

@@ -33,8 +33,13 @@ typedef struct response_options {
 
 /* Used for one response after another, of whatever connection. */
 typedef struct response {
+    /* Kept between responses. */
+    buffer text;     /* "name\0value\0" of each field */
+    buffer gathered; /* a body of unknown length; or what has come and is not taken yet */
+    buffer shown;    /* the piece that was taken last */
+    buffer decoded;  /* likewise, if it had to be */
+    /* Of the response that is being read, from here on. */
     llhttp_t parser;
-    /* Of the response that is being read. */
     response_options options;
     arena *arena;
     csgi_client_response *result; /* once head_done; the body is in it when done */
@@ -50,11 +55,6 @@ typedef struct response {
     decoder *decoding; /* NULL: the body comes as it is */
     csgi_str coded;    /* of the piece that was taken last, what is yet to be decoded */
     bool undecodable;  /* decoding has failed */
-    /* Kept between responses. */
-    buffer text;     /* "name\0value\0" of each field */
-    buffer gathered; /* a body of unknown length; or what has come and is not taken yet */
-    buffer shown;    /* the piece that was taken last */
-    buffer decoded;  /* likewise, if it had to be */
 } response;
 
 void response_init(response *self);

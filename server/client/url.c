@@ -10,23 +10,43 @@
 #include "base/str.h"
 
 /* Where a byte may stand: RFC 3986, and brackets in a query, which are often left unescaped. */
-enum { IN_NAME = 1, IN_TARGET = 2, IN_BOTH = 3 };
+enum { IN_NAME = 1, IN_TARGET = 2, IN_BOTH = 3, ENDS_AUTHORITY = 4 };
 static const uint8_t places[256] = {
-    ['a' ... 'z'] = IN_BOTH, ['A' ... 'Z'] = IN_BOTH, ['0' ... '9'] = IN_BOTH, ['-'] = IN_BOTH,
-    ['.'] = IN_BOTH,         ['_'] = IN_BOTH,         ['~'] = IN_TARGET,       [':'] = IN_TARGET,
-    ['/'] = IN_TARGET,       ['?'] = IN_TARGET,       ['['] = IN_TARGET,       [']'] = IN_TARGET,
-    ['@'] = IN_TARGET,       ['!'] = IN_TARGET,       ['$'] = IN_TARGET,       ['&'] = IN_TARGET,
-    ['\''] = IN_TARGET,      ['('] = IN_TARGET,       [')'] = IN_TARGET,       ['*'] = IN_TARGET,
-    ['+'] = IN_TARGET,       [','] = IN_TARGET,       [';'] = IN_TARGET,       ['='] = IN_TARGET,
+    ['a' ... 'z'] = IN_BOTH,
+    ['A' ... 'Z'] = IN_BOTH,
+    ['0' ... '9'] = IN_BOTH,
+    ['-'] = IN_BOTH,
+    ['.'] = IN_BOTH,
+    ['_'] = IN_BOTH,
+    ['~'] = IN_TARGET,
+    [':'] = IN_TARGET,
+    ['/'] = IN_TARGET | ENDS_AUTHORITY,
+    ['?'] = IN_TARGET | ENDS_AUTHORITY,
+    ['['] = IN_TARGET,
+    [']'] = IN_TARGET,
+    ['@'] = IN_TARGET,
+    ['!'] = IN_TARGET,
+    ['$'] = IN_TARGET,
+    ['&'] = IN_TARGET,
+    ['\''] = IN_TARGET,
+    ['('] = IN_TARGET,
+    [')'] = IN_TARGET,
+    ['*'] = IN_TARGET,
+    ['+'] = IN_TARGET,
+    [','] = IN_TARGET,
+    [';'] = IN_TARGET,
+    ['='] = IN_TARGET,
     ['%'] = IN_TARGET,
+    ['#'] = ENDS_AUTHORITY,
 };
 
 static bool all_in(csgi_str text, uint8_t place)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if (!(places[(unsigned char)text.ptr[i]] & place)) return false;
-    }
-    return true;
+    uint8_t common = place;
+
+    for (size_t i = 0; i < text.len; i++)
+        common &= places[(unsigned char)text.ptr[i]];
+    return common & place;
 }
 
 /* What RFC 3986 lets stand in a path or query, escapes whole. */
@@ -40,6 +60,13 @@ static bool is_target(csgi_str text)
             return false;
         at += 3;
     }
+}
+
+static const char *explain_target(csgi_str text)
+{
+    if (str_find_char(text, '#') < text.len)
+        return "it has a fragment, which is not sent to servers";
+    return "its path or query has bytes that must be percent-encoded";
 }
 
 static bool is_name(csgi_str text)
@@ -103,17 +130,15 @@ static const char *parse_socket(csgi_str text, url *self)
     if (decoded.len >= sizeof((struct sockaddr_un *)0)->sun_path)
         return "its socket's path is too long";
     set_host(self, decoded);
+    self->port = 0;
     self->authority = STR("localhost");
     return NULL;
 }
 
 static size_t end_of_authority(csgi_str text, size_t start)
 {
-    for (; start < text.len; start++) {
-        char c = text.ptr[start];
-
-        if (c == '/' || c == '?' || c == '#') break;
-    }
+    while (start < text.len && !(places[(unsigned char)text.ptr[start]] & ENDS_AUTHORITY))
+        start++;
     return start;
 }
 
@@ -140,8 +165,7 @@ static size_t read_scheme(csgi_str text, url *self)
 
 csgi_status url_parse(csgi_str text, url *out, const char **why)
 {
-    url found = { .port = 0 };
-    size_t start = read_scheme(text, &found), end;
+    size_t start = read_scheme(text, out), end;
     const char *wrong;
 
     if (start == 0) {
@@ -149,21 +173,15 @@ csgi_status url_parse(csgi_str text, url *out, const char **why)
         return CSGI_EINVAL;
     }
     end = end_of_authority(text, start);
-    found.origin = str_slice(text, 0, end);
-    found.target = str_slice(text, end, text.len);
-    found.needs_slash = found.target.len == 0 || found.target.ptr[0] != '/';
-    wrong = found.is_unix ? parse_socket(str_slice(text, start, end - start), &found)
-                          : parse_authority(str_slice(text, start, end - start), &found);
-    if (!wrong && str_find_char(found.target, '#') < found.target.len)
-        wrong = "it has a fragment, which is not sent to servers";
-    if (!wrong && !is_target(found.target))
-        wrong = "its path or query has bytes that must be percent-encoded";
-    if (wrong) {
-        *why = wrong;
-        return CSGI_EINVAL;
-    }
-    *out = found;
-    return CSGI_OK;
+    out->origin = str_slice(text, 0, end);
+    out->target = str_slice(text, end, text.len);
+    out->needs_slash = out->target.len == 0 || out->target.ptr[0] != '/';
+    wrong = out->is_unix ? parse_socket(str_slice(text, start, end - start), out)
+                         : parse_authority(str_slice(text, start, end - start), out);
+    if (!wrong && !is_target(out->target)) wrong = explain_target(out->target);
+    if (!wrong) return CSGI_OK;
+    *why = wrong;
+    return CSGI_EINVAL;
 }
 
 bool url_same_origin(const url *a, const url *b)

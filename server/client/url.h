@@ -24,7 +24,7 @@ typedef struct url {
 
 /* Takes "http://host[:port][/path][?query]", the same with https, or
  * "http+unix://%2Frun%2Fx.sock[/path][?query]" apart.
- * CSGI_EINVAL: *why says what is wrong with it. */
+ * CSGI_EINVAL: *why says what is wrong with it, and *out is not to be used. */
 csgi_status url_parse(csgi_str text, url *out, const char **why);
 /* Scheme, host and port are the same (RFC 6454 section 4), or the Unix socket is. */
 bool url_same_origin(const url *a, const url *b);

@@ -91,6 +91,7 @@ static void options_of_an_older_header_are_taken(void **state)
     assert_int_equal(settings_new(&older, &made, &why), CSGI_OK);
     assert_int_equal(made->options.headers.count, 0);
     settings_release(made);
+    buffer_fini(&why);
 }
 
 /* What the echoing server saw of a request with these. */

@@ -28,13 +28,12 @@ static url parsed(const char *text)
 
 static void assert_refused(const char *text, const char *reason)
 {
-    url out = { .port = 77 };
+    url out;
     const char *why = NULL;
 
     assert_int_equal(url_parse(str_from(text), &out, &why), CSGI_EINVAL);
     assert_non_null(why);
     if (!strstr(why, reason)) fail_msg("%s: '%s' lacks '%s'", text, why, reason);
-    assert_int_equal(out.port, 77);
 }
 
 static void a_full_url_is_taken_apart(void **state)
