@@ -116,11 +116,16 @@ $(BUILD)/server/%.o: server/%.c
 	$(Q)$(CC) $(CFLAGS_ALL) $(FAT_LTO) -fPIE $(CPPFLAGS_ALL) -c -o $@ $<
 
 # The templates of "capricorn new" as C strings, a line each.
-TEMPLATES := $(patsubst sdk/template/%.in,$(BUILD)/generated/cli/%.inc,$(wildcard sdk/template/*.in))
+TEMPLATES := $(patsubst sdk/template/%.in,$(BUILD)/generated/cli/%.inc,$(wildcard sdk/template/*.in)) \
+             $(BUILD)/generated/cli/pool.c.inc $(BUILD)/generated/cli/pool.h.inc
+AS_STRING := sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/'
 $(BUILD)/server/cli/new.o: $(TEMPLATES)
 $(BUILD)/generated/cli/%.inc: sdk/template/%.in
 	@mkdir -p $(@D)
-	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
+	$(Q)$(AS_STRING) $< > $@
+$(BUILD)/generated/cli/pool.%.inc: examples/postgres/pool.%
+	@mkdir -p $(@D)
+	$(Q)$(AS_STRING) $< > $@
 
 $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)

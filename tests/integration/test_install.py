@@ -49,11 +49,15 @@ def test_a_plugin_is_built_with_pkg_config_and_would_load(folder, prefix, tmp_pa
     assert "warning" not in (check.stdout + check.stderr).lower()
 
 
-def test_a_new_plugin_is_built_and_tested_with_what_is_installed(prefix, tmp_path):
+@pytest.mark.parametrize("kind", ["", "client", "postgres", "middleware"])
+def test_a_new_plugin_is_built_and_tested_with_what_is_installed(kind, prefix, tmp_path):
+    if kind == "postgres" and subprocess.run(["pkg-config", "--exists", "libpq"]).returncode:
+        pytest.skip("there is no libpq-dev")
     environment = {"PATH": f"{prefix}/bin:/usr/bin:/bin",
                    "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig"}
-    steps = run("sh", "-ec", "capricorn new hello && cd hello && make && make test", cwd=tmp_path,
-                env=environment)
+    chosen = f"--with {kind}" if kind else ""
+    steps = run("sh", "-ec", f"capricorn new hello {chosen} && cd hello && make && make test",
+                cwd=tmp_path, env=environment)
     assert steps.returncode == 0, steps.stdout + steps.stderr
     assert str(ROOT) not in steps.stdout
 

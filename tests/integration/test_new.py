@@ -11,6 +11,7 @@ import urllib.request
 import pytest
 
 from capricorn import BINARY, BUILD, SANITIZER, sanitized, seconds
+from database import PROGRAMS, Postgres
 
 PLAIN = {key: value for key, value in os.environ.items()
          if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CFLAGS")}
@@ -116,3 +117,70 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     result = subprocess.run(["sh", "-c", f"rmdir {gone}; exec {BINARY} new hello"], cwd=gone,
                             capture_output=True, text=True)
     assert result.returncode == 1 and "hello cannot be made: No such file" in result.stderr
+
+
+# ---- --with ----
+
+
+OK_LINES = {"client": 4, "postgres": 3, "middleware": 3}
+
+
+@pytest.mark.parametrize("kind", sorted(OK_LINES))
+def test_each_kind_builds_without_a_warning_and_passes_its_test(kind, tmp_path):
+    if sanitized():
+        pytest.skip("the framework's library would be sanitized")
+    if kind == "postgres" and subprocess.run(["pkg-config", "--exists", "libpq"]).returncode:
+        pytest.skip("there is no libpq-dev")
+    assert new("--with", kind, "my-own", cwd=tmp_path).returncode == 0
+    folder = tmp_path / "my-own"
+    environment = {key: value for key, value in ENVIRONMENT.items() if not key.startswith("PG")}
+    steps = subprocess.run(["make", "all", "test"], cwd=folder, env=environment, text=True,
+                           capture_output=True, timeout=seconds(60))
+    assert steps.returncode == 0, steps.stdout + steps.stderr
+    assert "warning" not in steps.stderr
+    assert steps.stdout.count("ok ") == OK_LINES[kind] and "FAILED" not in steps.stdout
+    check = subprocess.run([str(BINARY), "check", "my-own.so"], cwd=folder, capture_output=True,
+                           text=True)
+    assert check.returncode == 0 and "warning" not in check.stdout + check.stderr
+    readme = (folder / "README.md").read_text()
+    for name in re.findall(r"`([\w.-]+\.(?:c|h|sh))`", readme):
+        assert (folder / name).exists(), f"the README names {name}"
+    for path in folder.iterdir():
+        assert b"@NAME@" not in path.read_bytes() and b"@PACKAGES@" not in path.read_bytes()
+
+
+@pytest.mark.skipif(not PROGRAMS, reason="PostgreSQL is not installed")
+def test_the_kind_postgres_asks_a_database(tmp_path):
+    if sanitized() or subprocess.run(["pkg-config", "--exists", "libpq"]).returncode:
+        pytest.skip("there is no libpq-dev, or the framework's library would be sanitized")
+    assert new("shop", "--with", "postgres", cwd=tmp_path).returncode == 0
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE"}
+    with Postgres() as database:
+        where = dict(word.split("=", 1) for word in database.conninfo.split())
+        environment = {**ENVIRONMENT, **{names[key]: value for key, value in where.items()
+                                         if key in names}}
+        steps = subprocess.run(["make", "all", "test"], cwd=tmp_path / "shop", env=environment,
+                               text=True, capture_output=True, timeout=seconds(60))
+    assert steps.returncode == 0, steps.stdout + steps.stderr
+    assert steps.stdout.count("ok ") == 4 and "skipped" not in steps.stdout
+
+
+def test_the_kind_may_stand_anywhere(tmp_path):
+    for number, arguments in enumerate([("a", "--with", "client"), ("--with=client", "b"),
+                                        ("--with", "client", "--", "c")]):
+        assert new(*arguments, cwd=tmp_path).returncode == 0
+        name = "abc"[number]
+        assert "asks another server" in (tmp_path / name / f"{name}.c").read_text()
+
+
+@pytest.mark.parametrize("kind,says", [("postgress", "did you mean postgres?"),
+                                       ("clint", "did you mean client?"),
+                                       ("", "expected client, postgres or middleware\n"),
+                                       ("redis", "expected client, postgres or middleware\n")])
+def test_an_unknown_kind_is_refused_and_nothing_is_made(kind, says, tmp_path):
+    for arguments in (("--with", kind, "a"), (f"--with={kind}", "a")):
+        result = new(*arguments, cwd=tmp_path)
+        assert result.returncode == 2 and f'--with: found "{kind}"' in result.stderr
+        assert says in result.stderr
+    assert new("a", "--with", cwd=tmp_path).returncode == 2
+    assert os.listdir(tmp_path) == []
