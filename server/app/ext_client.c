@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "client/mock.h"
 #include "client/policy.h"
+#include "log/log.h"
 
 /* Where requests of one app go. */
 typedef struct outlet {
@@ -16,6 +17,11 @@ typedef struct outlet {
     const instance *app;
     const settings *with; /* NULL: none */
 } outlet;
+
+static client *network_of(const outlet *self)
+{
+    return self->with && self->with->network ? self->with->network : self->app->set->client;
+}
 
 static csgi_status on_carry(carrier *base, arena *into, const csgi_client_request *request,
                             uint64_t deadline_ms, bool *may_repeat,
@@ -32,7 +38,7 @@ static csgi_status on_carry(carrier *base, arena *into, const csgi_client_reques
         buffer_printf(why, "fetch: this server has no HTTP client");
         return CSGI_ENOSYS;
     }
-    return client_fetch(set->client, into, request, deadline_ms, may_repeat, response, why);
+    return client_fetch(network_of(self), into, request, deadline_ms, may_repeat, response, why);
 }
 
 /* The fields of the request that the running task serves; none, if that is no HTTP. */
@@ -154,9 +160,13 @@ static csgi_status on_client_new(const csgi_host *host, const csgi_client_option
     csgi_status status = CSGI_EINVAL;
 
     if (options && out)
-        status = settings_new(options, &made, &why);
+        status = settings_new(options, self->set->client, &made, &why);
     else
         buffer_printf(&why, "client_new: the options, or where the client goes, are missing");
+    if (status == CSGI_OK && (options->flags & CSGI_CLIENT_INSECURE))
+        log_warning("plugin %.*s: a client of it believes whoever answers over https "
+                    "(CSGI_CLIENT_INSECURE)",
+                    STR_ARG(self->name));
     if (status == CSGI_OK) {
         list_append(&self->clients, &made->node);
         *out = made;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/list.h"
 #include "base/str.h"
 #include "client/transfer.h"
 
@@ -15,11 +16,14 @@ struct client {
     pool pool;
     dialer dialer;
     size_t requests;
+    list_node beside; /* of others that close with it */
+    list_node in_other;
+    bool is_held; /* its owner has yet to close it */
 };
 
 static void free_if_unused(client *self)
 {
-    if (!self->pool.closing || self->requests || self->pool.connections) return;
+    if (self->is_held || !self->pool.closing || self->requests || self->pool.connections) return;
     dialer_fini(&self->dialer);
     pool_free_responses(&self->pool);
     free(self);
@@ -30,22 +34,51 @@ static void on_pool_unused(pool *unused)
     free_if_unused(CONTAINER_OF(unused, client, pool));
 }
 
-client *client_new(loop *runner, const client_options *options)
+static csgi_status make(loop *runner, const client_options *options, const dialer_options *dialling,
+                        client **out, buffer *why)
 {
     client_options chosen = options ? *options : (client_options){ 0 };
     client *self = calloc(1, sizeof *self);
-    buffer why = { 0 };
+    csgi_status status = self ? dialer_init(&self->dialer, runner, dialling, why) : CSGI_ENOMEM;
 
-    if (!self) return NULL;
-    if (dialer_init(&self->dialer, runner, NULL, &why)) {
-        buffer_fini(&why);
+    if (status) {
         free(self);
-        return NULL;
+        return status;
     }
     if (!chosen.idle_ms) chosen.idle_ms = IDLE_MS;
     if (!chosen.max_idle_per_origin) chosen.max_idle_per_origin = MAX_IDLE_PER_ORIGIN;
     pool_init(&self->pool, runner, &chosen, on_pool_unused);
-    return self;
+    list_init(&self->beside);
+    list_init(&self->in_other);
+    self->is_held = true;
+    *out = self;
+    return CSGI_OK;
+}
+
+client *client_new(loop *runner, const client_options *options)
+{
+    client *made = NULL;
+    buffer why = { 0 };
+
+    make(runner, options, NULL, &made, &why);
+    buffer_fini(&why);
+    return made;
+}
+
+csgi_status client_new_beside(client *other, const client_options *options,
+                              const dialer_options *dialling, client **out, buffer *why)
+{
+    client *made;
+    csgi_status status = make(other->pool.loop, options, dialling, &made, why);
+
+    if (status) return status;
+    made->dialer.own = other->dialer.own;
+    if (other->pool.closing)
+        pool_close(&made->pool);
+    else
+        list_append(&other->beside, &made->in_other);
+    *out = made;
+    return CSGI_OK;
 }
 
 void client_set_own_url(client *self, csgi_str text)
@@ -55,8 +88,14 @@ void client_set_own_url(client *self, csgi_str text)
 
 void client_close(client *self)
 {
-    CHECK(!self->pool.closing);
-    pool_close(&self->pool);
+    list_node *node;
+
+    CHECK(self->is_held);
+    self->is_held = false;
+    list_remove(&self->in_other);
+    while ((node = list_pop(&self->beside)))
+        pool_close(&CONTAINER_OF(node, client, in_other)->pool);
+    if (!self->pool.closing) pool_close(&self->pool);
     free_if_unused(self);
 }
 

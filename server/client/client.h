@@ -11,6 +11,7 @@
 #include "loop/loop.h"
 
 typedef struct client client;
+typedef struct dialer_options dialer_options; /* dial.h */
 
 typedef struct client_options {
     size_t max_idle_per_origin; /* 0: 1024; the one unused for longest is closed */
@@ -28,6 +29,11 @@ typedef struct client_counts {
 
 /* options NULL: all defaults. NULL: no memory. */
 client *client_new(loop *loop, const client_options *options);
+/* One more, with connections of its own kind; the files of TLS are read now. The strings of
+ * dialling stay as long as it does. It closes with the other at the latest, and is to be closed
+ * itself in any case. CSGI_EINVAL: *why gets the option and what is wrong with it; CSGI_ENOMEM. */
+csgi_status client_new_beside(client *other, const client_options *options,
+                              const dialer_options *dialling, client **out, buffer *why);
 /* The URL at which the server itself is reached: requests for it never go through a proxy. */
 void client_set_own_url(client *self, csgi_str text);
 /* Closes idle connections and gives the memory back when the last busy one has gone; no new fetch.

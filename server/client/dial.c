@@ -287,7 +287,7 @@ static csgi_status read_proxies(dialer *self, const dialer_options *options, buf
             proxies_from_environment(&self->proxies, options->getenv ? options->getenv : getenv);
     }
     /* It is not quoted: it may have a password in it. */
-    if (status) buffer_printf(why, "the proxy cannot be used: %s", wrong);
+    if (status) buffer_printf(why, "proxy: it cannot be used: %s", wrong);
     return status;
 }
 
@@ -302,7 +302,9 @@ csgi_status dialer_init(dialer *self, loop *runner, const dialer_options *option
     if (status) return status;
     names_init(&self->names, runner, NAMES_TTL_MS, NAMES_FAILED_TTL_MS);
     secure_init(&self->secure, runner, &options->tls);
-    return CSGI_OK;
+    status = secure_load_files(&self->secure, why);
+    if (status) dialer_fini(self);
+    return status;
 }
 
 void dialer_fini(dialer *self)

@@ -5,6 +5,7 @@
 #define CAPRICORN_CLIENT_DIAL_H
 
 #include "base/arena.h"
+#include "client/client.h"
 #include "client/names.h"
 #include "client/pending.h"
 #include "client/proxies.h"
@@ -13,12 +14,12 @@
 #include "net/stream.h"
 
 /* All zero is the usual. The strings are the owner's, and stay as long as the dialer. */
-typedef struct dialer_options {
+struct dialer_options {
     tls_client_options tls;
     csgi_str proxy;                    /* for all URLs; empty: what the environment says */
     bool ignores_environment;          /* no proxy but that one */
     char *(*getenv)(const char *name); /* NULL: the C library's */
-} dialer_options;
+};
 
 /* What dialling shares: one for each client. */
 typedef struct dialer {
@@ -28,8 +29,9 @@ typedef struct dialer {
     url own; /* what no proxy is for, by host and port; its port is 0: nothing */
 } dialer;
 
-/* options NULL: the usual. The environment is read now. CSGI_EINVAL: why says what is wrong with
- * the proxy; CSGI_ENOMEM. */
+/* options NULL: the usual. The environment is read now, and so are the files that the options name.
+ * CSGI_EINVAL: why names the option (proxy, ca_file, cert_file, key_file) and what is wrong with
+ * it; CSGI_ENOMEM. */
 csgi_status dialer_init(dialer *self, loop *loop, const dialer_options *options, buffer *why);
 /* Nobody dials any more. */
 void dialer_fini(dialer *self);

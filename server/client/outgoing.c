@@ -64,6 +64,8 @@ static void set_limits(csgi_client_request *request, const csgi_client_options *
     request->connect_timeout_ms = chosen(request->connect_timeout_ms, from->connect_timeout_ms);
     request->read_timeout_ms = chosen(request->read_timeout_ms, from->read_timeout_ms);
     request->total_timeout_ms = chosen(request->total_timeout_ms, from->total_timeout_ms);
+    request->write_timeout_ms = chosen(request->write_timeout_ms, from->write_timeout_ms);
+    request->pool_timeout_ms = chosen(request->pool_timeout_ms, from->pool_timeout_ms);
     request->max_response_size = chosen(request->max_response_size, from->max_response_size);
     if (!request->max_redirects) request->max_redirects = from->max_redirects;
     if (!request->max_retries) request->max_retries = from->max_retries;

@@ -130,8 +130,12 @@ static void set_limits(const csgi_client_request *self, request_facts *facts)
 {
     facts->connect_timeout_ms = or_default(self->connect_timeout_ms, REQUEST_CONNECT_TIMEOUT_MS);
     facts->read_timeout_ms = or_default(self->read_timeout_ms, REQUEST_READ_TIMEOUT_MS);
-    facts->pool_timeout_ms = REQUEST_POOL_TIMEOUT_MS;
     facts->write_timeout_ms = REQUEST_WRITE_TIMEOUT_MS;
+    if (CSGI_HAS(self, csgi_client_request, write_timeout_ms))
+        facts->write_timeout_ms = or_default(self->write_timeout_ms, REQUEST_WRITE_TIMEOUT_MS);
+    facts->pool_timeout_ms = REQUEST_POOL_TIMEOUT_MS;
+    if (CSGI_HAS(self, csgi_client_request, pool_timeout_ms))
+        facts->pool_timeout_ms = or_default(self->pool_timeout_ms, REQUEST_POOL_TIMEOUT_MS);
     facts->total_timeout_ms = or_default(self->total_timeout_ms, REQUEST_TOTAL_TIMEOUT_MS);
     facts->max_response_size = or_default(self->max_response_size, REQUEST_MAX_RESPONSE_SIZE);
 }

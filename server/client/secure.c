@@ -86,6 +86,28 @@ void secure_init(secure *self, loop *runner, const tls_client_options *options)
     list_init(&self->waiting);
 }
 
+/* By how the sentence of tls/ begins. */
+static const char *option_of(csgi_str sentence)
+{
+    if (str_starts_with(sentence, STR("CA file"))) return "ca_file: ";
+    if (str_starts_with(sentence, STR("certificate file"))) return "cert_file: ";
+    return str_starts_with(sentence, STR("key file")) ? "key_file: " : "";
+}
+
+csgi_status secure_load_files(secure *self, buffer *why)
+{
+    const tls_client_options *options = &self->options;
+    buffer said = { 0 };
+    csgi_status status;
+
+    if (!options->ca_file && !options->cert_file && !options->key_file) return CSGI_OK;
+    status = tls_config_new_client(options, &self->config, &said);
+    if (status)
+        buffer_printf(why, "%s%.*s", option_of(buffer_str(&said)), STR_ARG(buffer_str(&said)));
+    buffer_fini(&said);
+    return status;
+}
+
 void secure_fini(secure *self)
 {
     CHECK(!self->is_loading && list_is_empty(&self->waiting));

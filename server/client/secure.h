@@ -17,6 +17,9 @@ typedef struct secure {
 
 /* The options' strings stay as long as it does. */
 void secure_init(secure *self, loop *loop, const tls_client_options *options);
+/* Reads the files that the options name, if any, on this thread. CSGI_EINVAL: why names the option
+ * and what is wrong with its file; CSGI_ENOMEM. */
+csgi_status secure_load_files(secure *self, buffer *why);
 /* Nobody waits any more. */
 void secure_fini(secure *self);
 /* The config, which is borrowed. On failure the sentence is explained: CSGI_EUNREACH: a file is of

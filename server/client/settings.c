@@ -7,13 +7,9 @@
 #include "base/base64.h"
 #include "base/check.h"
 #include "base/str.h"
+#include "client/network.h"
 #include "client/request.h"
 #include "client/url.h"
-
-typedef struct named_text {
-    const char *name;
-    csgi_str *text;
-} named_text;
 
 /* ---- credentials ---- */
 
@@ -118,6 +114,24 @@ static csgi_status check_headers(const csgi_client_options *options, buffer *why
     return CSGI_OK;
 }
 
+static csgi_status check_nulls(const csgi_client_options *options, buffer *why)
+{
+    const struct {
+        const char *name;
+        csgi_str text;
+    } all[] = { { "base_url", options->base_url },
+                { "ca_file", options->ca_file },
+                { "cert_file", options->cert_file },
+                { "key_file", options->key_file },
+                { "proxy", options->proxy } };
+
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        if (!all[i].text.ptr && all[i].text.len)
+            return refuse(why, all[i].name, "it is a null pointer with a length");
+    }
+    return CSGI_OK;
+}
+
 static csgi_status check(const csgi_client_options *options, buffer *why)
 {
     csgi_status status;
@@ -127,9 +141,8 @@ static csgi_status check(const csgi_client_options *options, buffer *why)
                       options->flags & ~SETTINGS_CLIENT_FLAGS);
         return CSGI_EINVAL;
     }
-    if (!options->base_url.ptr && options->base_url.len)
-        return refuse(why, "base_url", "it is a null pointer with a length");
-    status = check_base_url(options->base_url, why);
+    status = check_nulls(options, why);
+    if (status == CSGI_OK) status = check_base_url(options->base_url, why);
     return status ? status : check_headers(options, why);
 }
 
@@ -156,6 +169,17 @@ static csgi_status copy_headers(arena *memory, csgi_fields *headers)
     return status;
 }
 
+static csgi_status copy_texts(arena *memory, csgi_client_options *mine)
+{
+    csgi_str *all[] = { &mine->base_url, &mine->ca_file, &mine->cert_file, &mine->key_file,
+                        &mine->proxy };
+    csgi_status status = CSGI_OK;
+
+    for (size_t i = 0; status == CSGI_OK && i < COUNT_OF(all); i++)
+        status = copy_text(memory, all[i]);
+    return status;
+}
+
 /* The texts that the caller owns go into our memory. */
 static csgi_status copy_all(settings *self, buffer *why)
 {
@@ -173,11 +197,12 @@ static csgi_status copy_all(settings *self, buffer *why)
         if (!self->jar) return CSGI_ENOMEM;
         cookies_init(self->jar);
     }
-    status = copy_text(&self->memory, &mine->base_url);
+    status = copy_texts(&self->memory, mine);
     return status ? status : copy_headers(&self->memory, &mine->headers);
 }
 
-csgi_status settings_new(const csgi_client_options *options, settings **out, buffer *why)
+csgi_status settings_new(const csgi_client_options *options, client *shared, settings **out,
+                         buffer *why)
 {
     settings *self;
     csgi_status status;
@@ -193,6 +218,8 @@ csgi_status settings_new(const csgi_client_options *options, settings **out, buf
     memcpy(&self->options, options, given < sizeof *options ? given : sizeof *options);
     status = check(&self->options, why);
     if (status == CSGI_OK) status = copy_all(self, why);
+    if (status == CSGI_OK && shared)
+        status = network_open(&self->options, shared, &self->network, why);
     if (status) {
         settings_release(self);
         return status;
@@ -211,6 +238,7 @@ void settings_release(settings *self)
 {
     CHECK(self->holders > 0);
     if (--self->holders > 0) return;
+    if (self->network) client_close(self->network);
     if (self->jar) cookies_fini(self->jar);
     arena_reset(&self->memory);
     free(self);

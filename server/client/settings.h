@@ -8,13 +8,16 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/list.h"
+#include "client/client.h"
 #include "client/cookies.h"
 
 /* All flags that a request may have; a client may have further ones. */
 #define SETTINGS_REQUEST_FLAGS                                                               \
     ((uint32_t)(CSGI_CLIENT_FOLLOW_REDIRECTS | CSGI_CLIENT_RETRY | CSGI_CLIENT_KEEP_CODING | \
                 CSGI_CLIENT_NO_TRACE))
-#define SETTINGS_CLIENT_FLAGS (SETTINGS_REQUEST_FLAGS | (uint32_t)CSGI_CLIENT_COOKIES)
+#define SETTINGS_CLIENT_FLAGS \
+    (SETTINGS_REQUEST_FLAGS | \
+     (uint32_t)(CSGI_CLIENT_COOKIES | CSGI_CLIENT_INSECURE | CSGI_CLIENT_NO_ENVIRONMENT))
 
 typedef struct csgi_client settings;
 
@@ -25,11 +28,14 @@ struct csgi_client {
     csgi_client_options options; /* the texts are in memory */
     csgi_str authorization;      /* the value of the header; empty: none */
     cookies *jar;                /* NULL: cookies are not kept */
+    client *network;             /* its own connections; NULL: the server's */
 };
 
-/* Checks the options and copies them; one holder. CSGI_EINVAL: *why is a sentence that names the
- * option. CSGI_ENOMEM. */
-csgi_status settings_new(const csgi_client_options *options, settings **out, buffer *why);
+/* Checks the options and copies them; one holder. shared: the server's client, beside which its
+ * own connections are made, if it needs any; NULL: there is none. CSGI_EINVAL: *why is a sentence
+ * that names the option. CSGI_ENOMEM. */
+csgi_status settings_new(const csgi_client_options *options, client *shared, settings **out,
+                         buffer *why);
 settings *settings_hold(settings *self);
 /* Ends it with its last holder. */
 void settings_release(settings *self);

@@ -64,7 +64,7 @@ static inline settings *settle(csgi_client_options options)
     csgi_status status;
 
     options.size = sizeof options;
-    status = settings_new(&options, &made, &why);
+    status = settings_new(&options, NULL, &made, &why);
     if (status) fail_msg("%d: %.*s", status, (int)why.len, why.bytes);
     buffer_fini(&why);
     return made;

@@ -165,7 +165,7 @@ static void settings_decide_about_proxies(void **state)
     options.proxy = STR("socks5://u:secret@other.test");
     assert_int_equal(dialer_init(&now, bench.loop, &options, &why), CSGI_EINVAL);
     assert_int_equal(buffer_append(&why, "", 1), CSGI_OK);
-    assert_string_equal(why.bytes, "the proxy cannot be used: SOCKS proxies are not supported");
+    assert_string_equal(why.bytes, "proxy: it cannot be used: SOCKS proxies are not supported");
     buffer_fini(&why);
     finish(&bench);
 }

@@ -9,7 +9,7 @@ static void expect_refusal(csgi_client_options options, const char *sentence)
     settings *made = NULL;
 
     options.size = sizeof options;
-    assert_int_equal(settings_new(&options, &made, &why), CSGI_EINVAL);
+    assert_int_equal(settings_new(&options, NULL, &made, &why), CSGI_EINVAL);
     assert_null(made);
     assert_int_equal(buffer_append(&why, "", 1), CSGI_OK);
     assert_string_equal(why.bytes, sentence);
@@ -45,6 +45,8 @@ static void a_wrong_option_is_named(void **state)
                    "out");
     expect_refusal((csgi_client_options){ .flags = 1u << 31 },
                    "client_new: flags: 0x80000000 is not known to this server");
+    expect_refusal((csgi_client_options){ .proxy = { NULL, 3 } },
+                   "client_new: proxy: it is a null pointer with a length");
 }
 
 static void wrong_credentials_are_refused_and_not_shown(void **state)
@@ -75,7 +77,7 @@ static void options_without_their_size_are_refused(void **state)
     settings *made = NULL;
 
     (void)state;
-    assert_int_equal(settings_new(&unsized, &made, &why), CSGI_EINVAL);
+    assert_int_equal(settings_new(&unsized, NULL, &made, &why), CSGI_EINVAL);
     buffer_fini(&why);
 }
 
@@ -88,7 +90,7 @@ static void options_of_an_older_header_are_taken(void **state)
 
     (void)state;
     older.headers.count = 7; /* lies beyond, and is not looked at */
-    assert_int_equal(settings_new(&older, &made, &why), CSGI_OK);
+    assert_int_equal(settings_new(&older, NULL, &made, &why), CSGI_OK);
     assert_int_equal(made->options.headers.count, 0);
     settings_release(made);
     buffer_fini(&why);
@@ -272,7 +274,7 @@ static void settings_without_memory_are_refused_and_leak_nothing(void **state)
         csgi_status status;
 
         failing_malloc_after(n);
-        status = settings_new(&options, &made, &why);
+        status = settings_new(&options, NULL, &made, &why);
         if (!failing_malloc_off()) {
             assert_int_equal(status, CSGI_OK);
             buffer_fini(&why);

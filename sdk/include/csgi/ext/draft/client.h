@@ -35,6 +35,12 @@ enum {
      * is the app's: never share one between users of yours, who would get one another's sessions.
      */
     CSGI_CLIENT_COOKIES = 1 << 8,
+    /* Of a client only: whoever answers over https is believed to be who was asked, so anyone on
+     * the way can read and change everything. For tests; better is a ca_file. The log warns. */
+    CSGI_CLIENT_INSECURE = 1 << 9,
+    /* Of a client only: http_proxy, https_proxy, all_proxy and no_proxy of the environment do not
+     * count. */
+    CSGI_CLIENT_NO_ENVIRONMENT = 1 << 10,
     /* The traceparent and tracestate (W3C Trace Context) of the request that is being served are
      * not passed on. */
     CSGI_CLIENT_NO_TRACE = 1 << 11
@@ -48,9 +54,9 @@ typedef struct csgi_client_request {
     /* "http://host:port/path?query" (the path percent-encoded), the same with https,
      * "http+unix://%2Frun%2Fx.sock/path" for a Unix socket, or "app:NAME/path" for an app of this
      * server, called in process. What does not begin with a scheme is added to the client's
-     * base_url. Servers asked over https must prove their name to the system's CAs. Through a proxy
-     * go the requests for which the server's environment names one (http_proxy, https_proxy,
-     * all_proxy, no_proxy, and HTTP_PROXY &c.). */
+     * base_url. Servers asked over https must prove their name to the system's CAs, or the
+     * client's. Through a proxy go the requests for which the client, or the server's environment,
+     * names one (http_proxy, https_proxy, all_proxy, no_proxy, and HTTP_PROXY &c.). */
     csgi_str url;
     /* Host, Content-Length, Transfer-Encoding and Connection are the client's own, and refused. */
     csgi_fields headers;
@@ -64,6 +70,8 @@ typedef struct csgi_client_request {
     csgi_str bearer;        /* or a bearer token (RFC 6750). An Authorization header beats both */
     uint32_t max_redirects; /* that are followed: 20 */
     uint32_t max_retries;   /* after the first try: 2 */
+    uint64_t write_timeout_ms; /* between two pieces of the request that the server takes: 5 s */
+    uint64_t pool_timeout_ms;  /* of waiting for a free connection: 5 s */
 } csgi_client_request;
 
 typedef struct csgi_client_response {
@@ -95,6 +103,19 @@ typedef struct csgi_client_options {
     csgi_status (*transport)(void *arg, csgi_arena *arena, const csgi_client_request *request,
                              const csgi_client_response **response);
     void *transport_arg;
+    uint64_t write_timeout_ms, pool_timeout_ms;
+    /* What follows gives the client connections of its own, which it shares with none.
+     * Files in PEM, read by client_new: the CAs that are trusted instead of the system's; the
+     * certificate that is shown to servers which ask for one, with its chain; its key, without a
+     * passphrase (empty: in cert_file). */
+    csgi_str ca_file, cert_file, key_file;
+    /* "http://user:password@host:3128" or "https://...": all goes through it, whatever the
+     * environment says. Empty: the environment. */
+    csgi_str proxy;
+    /* Connections at the same moment in all (4096) and to one server (1024): who needs one more
+     * waits, no longer than pool_timeout_ms. And of these idle ones to one server (1024). */
+    uint32_t max_connections, max_connections_per_origin, max_idle_per_origin, reserved;
+    uint64_t idle_ms; /* an idle connection is closed after it: 30 s */
 } csgi_client_options;
 
 typedef struct csgi_client_extension {
@@ -113,9 +134,9 @@ typedef struct csgi_client_extension {
     csgi_status (*fetch)(const csgi_host *host, csgi_arena *arena,
                          const csgi_client_request *request, const csgi_client_response **response);
 
-    /* Makes a client, for this app alone; its connections are shared with all others that need no
-     * other kind. Checks all options: CSGI_EINVAL, and last_error names the wrong one. CSGI_ENOMEM.
-     * It ends with client_free, at the latest with the app. In create too. [loop] */
+    /* Makes a client, for this app alone; its connections are shared with all others that ask
+     * for none of their own. Checks all options: CSGI_EINVAL, and last_error names the wrong one.
+     * CSGI_ENOMEM. It ends with client_free, at the latest with the app. In create too. [loop] */
     csgi_status (*client_new)(const csgi_host *host, const csgi_client_options *options,
                               csgi_client **out);
     /* Its requests under way go on. Harmless with NULL. [loop] */
