@@ -36,6 +36,7 @@ static void who_asks_for_nothing_of_its_own_shares_connections(void **state)
                      CSGI_OK);
     assert_null(made);
     assert_int_equal(why.len, 0);
+    buffer_fini(&why);
     finish(&bench);
 }
 
@@ -79,6 +80,7 @@ static void its_connections_are_its_own(void **state)
     assert_int_equal(client_get_counts(shared).connections, 1);
     assert_int_equal(bench.server.accepted, 2);
     client_close(made);
+    buffer_fini(&why);
     bench.client = shared;
     expect_body(&bench, "/", "hi");
     finish(&bench);
@@ -110,6 +112,7 @@ static void ask_three(rig *bench, uint32_t connections, size_t answered)
     }
     assert_int_equal(count, answered);
     client_close(made);
+    buffer_fini(&why);
     bench->client = shared;
 }
 
@@ -155,6 +158,7 @@ static void it_closes_with_the_servers_client_and_may_be_ended_later(void **stat
     ask_all(&late, 1);
     assert_failed(&late, CSGI_ESTATE, "the server is stopping");
     settings_release(made);
+    buffer_fini(&why);
     bench.client = NULL;
     finish(&bench);
 }

@@ -92,6 +92,7 @@ static void options_of_an_older_header_are_taken(void **state)
     older.headers.count = 7; /* lies beyond, and is not looked at */
     assert_int_equal(settings_new(&older, NULL, &made, &why), CSGI_OK);
     assert_int_equal(made->options.headers.count, 0);
+    buffer_fini(&why);
     settings_release(made);
     buffer_fini(&why);
 }
