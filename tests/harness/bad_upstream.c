@@ -39,6 +39,15 @@ typedef struct fault_script {
 #define OK_LENGTH  "HTTP/1.1 200 OK\r\nContent-Length: "
 #define OK_CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
+/* 120,000 NULs by gzip, in 151 bytes. */
+#define NULS_32 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define GZIP_BOMB                                                                      \
+    "\037\213\010\000\000\000\000\000\002\003\355\301\201\000\000\000\000\303\240\371" \
+    "\123\337\340\004\125\001" NULS_32 NULS_32 NULS_32                                 \
+    "\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\360" \
+    "\014\231\053\114\063\300\324\001\000"
+#define OK_GZIP "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: "
+
 static const fault_script scripts[BAD_COUNT] = {
     [BAD_GOOD] = { "good", SAID(OK_LENGTH "2\r\n\r\nhi"), THEN_KEEP, NULL },
     [BAD_GOOD_CHUNKED] = { "good-chunked", SAID(OK_CHUNKED "1\r\nh\r\n1\r\ni\r\n0\r\n\r\n"),
@@ -77,6 +86,11 @@ static const fault_script scripts[BAD_COUNT] = {
     [BAD_LONG] = { "long",
                    SAID(OK_LENGTH "2\r\n\r\nhiHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
                    THEN_STAY, NULL },
+    [BAD_BOMB] = { "bomb", SAID(OK_GZIP "151\r\n\r\n" GZIP_BOMB), THEN_STAY, NULL },
+    [BAD_CUT_GZIP] = { "cut-gzip",
+                       SAID(OK_GZIP "20\r\n\r\n\037\213\010\0\0\0\0\000\002\003\143\140\300\004\000"
+                                    "\215\233\325\017\024"),
+                       THEN_STAY, NULL },
     [BAD_UNREAD] = { "unread", SAID(""), THEN_STAY, NULL },
 };
 

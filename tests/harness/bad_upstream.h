@@ -35,9 +35,11 @@ typedef enum bad_fault {
     BAD_GARBAGE, /* SMTP */
     BAD_HTTP2,   /* the frames with which HTTP/2 begins */
     BAD_CHUNK_SIZE,
-    BAD_LENGTHS, /* two Content-Length that differ */
-    BAD_LONG,    /* honest, and then bytes that nobody asked for, on a connection kept open */
-    BAD_UNREAD,  /* reads the head, and no byte of the body */
+    BAD_LENGTHS,  /* two Content-Length that differ */
+    BAD_LONG,     /* honest, and then bytes that nobody asked for, on a connection kept open */
+    BAD_BOMB,     /* gzip, of which much more comes than it is */
+    BAD_CUT_GZIP, /* gzip that ends early, and Content-Length with it */
+    BAD_UNREAD,   /* reads the head, and no byte of the body */
     BAD_COUNT
 } bad_fault;
 

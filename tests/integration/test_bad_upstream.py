@@ -37,6 +37,8 @@ FAULTS = {
     "endless-body": (ELIMIT, "larger than 100000 bytes"), "huge": (ELIMIT, "100000 bytes"),
     "garbage": (EPROTO, "not HTTP/1.1"), "http2": (EPROTO, "not HTTP/1.1"),
     "chunk-size": (EPROTO, "chunk size"), "lengths": (EPROTO, "Content-Length"),
+    "bomb": (ELIMIT, "decoded response is larger than 100000 bytes"),
+    "cut-gzip": (EPROTO, "gzip body ended early"),
 }
 
 

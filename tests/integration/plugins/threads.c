@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Blocking endpoints as the author of a plugin would write them, who knows nothing of loops: sleep,
  * read the body, stream, ask others, crash. */
+#define _POSIX_C_SOURCE 200809L /* nanosleep, with gcc -std=c11 too */
 #include <csgi/ext/draft/client.h>
 #include <csgi/ext/draft/task.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "plug.h"
 
@@ -15,7 +16,11 @@ static int running, most, begun;
 /* As a library does that knows no other way. */
 static void pause_for(const csgi_scope *scope)
 {
-    usleep((useconds_t)plug_number(scope, "ms", 0) * 1000);
+    uint64_t ms = plug_number(scope, "ms", 0);
+    struct timespec left = { .tv_sec = (time_t)(ms / 1000),
+                             .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+    nanosleep(&left, NULL);
 }
 
 static csgi_status plain(void *self, const csgi_scope *scope, csgi_receive *receive,

@@ -52,6 +52,8 @@ static const expectation expected[BAD_COUNT] = {
     [BAD_CHUNK_SIZE] = { CSGI_EPROTO, "chunk size", 0, true },
     [BAD_LENGTHS] = { CSGI_EPROTO, "Content-Length", 0, true },
     [BAD_LONG] = { CSGI_OK, "hi", 0, true },
+    [BAD_BOMB] = { CSGI_ELIMIT, "the decoded response is larger than 100000 bytes", 0, true },
+    [BAD_CUT_GZIP] = { CSGI_EPROTO, "the gzip body ended early", 0, true },
     [BAD_UNREAD] = { CSGI_ETIMEDOUT, OUT_OF_ALL, TOTAL_MS, false },
 };
 
