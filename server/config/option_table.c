@@ -294,7 +294,7 @@ const option_entry option_table[] = {
       BOUNDS(1, 1024),
       .metavar = "NUMBER",
       .fallback = "32",
-      .help = "at most so many for blocking endpoints, and as many for blocking functions",
+      .help = "at most so many for blocking endpoints, as many for blocking functions",
       .more = "They are started when they are first needed. Functions are what plugins give to "
               "offload, and files that are read." },
     { .name = "thread-queue",
