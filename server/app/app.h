@@ -65,6 +65,8 @@ csgi_status edition_route_defaults(edition *self, buffer *problem);
  * at once, and there is no table yet; apps that no route leads to are warned of. CSGI_EINVAL,
  * CSGI_ENOMEM. */
 csgi_status edition_route_file(edition *self, const routes_file *file, buffer *problem);
+/* Is an app of it new, or one that serves not in it? */
+bool edition_has_news(const edition *self);
 size_t edition_route_count(const edition *self); /* once it has its table */
 /* Starts the lifespan of the new apps; on_done from the loop when all have answered, failed or run
  * out of time. The status is CSGI_OK or CSGI_EFAIL; *problem then has a line for each failure, and

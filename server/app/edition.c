@@ -89,6 +89,20 @@ csgi_status edition_add(edition *self, plugin *loaded, csgi_str name, csgi_str c
     return CSGI_OK;
 }
 
+bool edition_has_news(const edition *self)
+{
+    size_t serving = 0;
+
+    LIST_EACH (node, &self->set->instances) {
+        (void)node;
+        serving++;
+    }
+    for (size_t i = 0; i < self->app_count; i++) {
+        if (is_new(self->apps[i])) return true;
+    }
+    return serving != self->app_count;
+}
+
 size_t edition_route_count(const edition *self)
 {
     return router_count(self->table->routes);

@@ -35,10 +35,12 @@ struct reloader {
     task *task; /* NULL: none is under way */
     bool is_wanted, is_stopping;
     bool is_asked;        /* by somebody, who wants an answer; not by a watch */
+    bool must_tell;       /* of what is under way, even if it turns out to be nothing new */
     watch *watch;         /* NULL: nothing is watched */
     uint64_t fingerprint; /* of what was tried last, if it is watched */
     request now, next;    /* under way; wanted */
     routes_file *routes;  /* that serves, once one has been read again */
+    uint64_t routes_hash; /* of its file then */
     reload_record records[RELOAD_HISTORY];
     uint64_t count;
     void (*on_stopped)(void *arg);
@@ -51,7 +53,9 @@ typedef struct attempt {
     server_options options; /* what a routes file says of plugins counts at once */
     plugin_choice choice;
     routes_file *routes; /* NULL: there is none, or it is kept */
+    uint64_t routes_hash;
     edition *next;
+    bool is_in_vain; /* what serves is what is there */
     buffer problem, approved;
     task_wait started;
 } attempt;
@@ -62,6 +66,14 @@ static const task_label label = { CSGI_STR("capricorn"), CSGI_STR("reload") };
 
 /* ---- the steps ---- */
 
+static uint64_t hash_file(const char *path)
+{
+    char *paths[] = { (char *)path };
+    const inputs only = { paths, 1 };
+
+    return inputs_fingerprint(&only);
+}
+
 static csgi_status read_routes(attempt *self)
 {
     const routes_file *before = self->of->parts.choice->routes;
@@ -70,13 +82,15 @@ static csgi_status read_routes(attempt *self)
     if (!before) return CSGI_OK;
     self->routes = calloc(1, sizeof *self->routes);
     if (!self->routes) return CSGI_ENOMEM;
+    self->routes_hash = hash_file(before->name.ptr); /* older than what is read, never newer */
     status = routes_file_read(self->routes, before->name.ptr, &self->options, &self->problem);
     if (status != CSGI_OK) {
         free(self->routes);
         self->routes = NULL;
+        return status;
     }
     self->choice.routes = self->routes;
-    return status;
+    return CSGI_OK;
 }
 
 static csgi_status try_elsewhere(attempt *self)
@@ -125,6 +139,16 @@ static void serve_on_loop(void *arg, csgi_status *status)
     if (*status == CSGI_OK) self->next = NULL;
 }
 
+/* A file may change between being noticed and being loaded: its last event is then of what serves
+ * already. */
+static bool is_nothing_new(const attempt *self)
+{
+    const reloader *of = self->of;
+
+    if (of->must_tell || edition_has_news(self->next)) return false;
+    return !self->routes || self->routes_hash == of->routes_hash;
+}
+
 static csgi_status run_steps(attempt *self)
 {
     const reloader_parts *parts = &self->of->parts;
@@ -133,6 +157,10 @@ static csgi_status run_steps(attempt *self)
     if (status == CSGI_OK) status = read_routes(self);
     if (status == CSGI_OK) status = edition_new(parts->apps, &self->next);
     if (status == CSGI_OK) status = load(self);
+    if (status == CSGI_OK && is_nothing_new(self)) {
+        self->is_in_vain = true;
+        return CSGI_OK;
+    }
     if (status == CSGI_OK) status = start(self);
     return status == CSGI_OK ? on_loop(parts->loop, serve_on_loop, self) : status;
 }
@@ -227,13 +255,14 @@ static void keep(attempt *self)
     if (!self->routes) return;
     free_routes(of->routes);
     of->routes = self->routes;
+    of->routes_hash = self->routes_hash;
     self->routes = NULL;
 }
 
 static void end(attempt *self, csgi_status status)
 {
     if (self->of->watch) watch_inputs(self->of, self); /* without memory it stays as it was */
-    if (status == CSGI_OK)
+    if (status == CSGI_OK && !self->is_in_vain)
         keep(self);
     else
         on_loop(self->of->parts.loop, discard_on_loop, self);
@@ -290,10 +319,16 @@ static csgi_status try_once(reloader *self, bool may_wait)
         status = CSGI_ECANCELED;
     else if (was_busy && may_wait)
         status = CSGI_EBUSY;
-    else
+    else if (!made.is_in_vain)
         tell(self, status, &made.problem);
     buffer_fini(&made.problem);
     return status;
+}
+
+/* Did the last attempt? Then it is news that all is well. */
+static bool has_failed(const reloader *self)
+{
+    return self->count && !self->records[(self->count - 1) % RELOAD_HISTORY].is_ok;
 }
 
 static csgi_status run(void *arg)
@@ -307,6 +342,7 @@ static csgi_status run(void *arg)
         self->now = self->next;
         self->is_wanted = self->is_asked = false;
         if (!has_news(self) && !is_asked) continue;
+        self->must_tell = is_asked || has_failed(self);
         for (unsigned tries = 0; tries <= BUSY_TRIES; tries++) {
             status = try_once(self, tries < BUSY_TRIES);
             if (status != CSGI_EBUSY || task_sleep(self->parts.loop, BUSY_PAUSE_MS) != CSGI_OK)

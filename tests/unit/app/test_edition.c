@@ -186,6 +186,7 @@ static void an_app_that_is_unchanged_is_kept(void **unused)
     (void)unused;
     open_first(&f);
     fixture_add(&f, &f.plugins[0]);
+    assert_false(edition_has_news(fixture_next(&f)));
     start_next(&f);
     fixture_route(&f);
     assert_string_equal(run_get(&f, "/version")->body, "1");
@@ -203,6 +204,7 @@ static void another_configuration_makes_another_app(void **unused)
     assert_int_equal(edition_add(fixture_next(&f), &f.plugins[0], STR("app"), STR("{\"a\":1}"),
                                  &problem),
                      CSGI_OK);
+    assert_true(edition_has_news(fixture_next(&f)));
     start_next(&f);
     fixture_route(&f);
     assert_string_equal(run_get(&f, "/version")->body, "2");
@@ -278,7 +280,7 @@ static void an_app_that_is_left_out_ends(void **unused)
 
     (void)unused;
     open_first(&f);
-    fixture_next(&f);
+    assert_true(edition_has_news(fixture_next(&f)));
     fixture_route(&f);
     assert_int_equal(run_get(&f, "/version")->status, 404);
     expect_trace(&f, "+1 up1 down1 -1 ");
