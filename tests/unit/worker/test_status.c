@@ -144,7 +144,7 @@ static void all_that_serves_is_told(void **state)
 static void replace(fixture *f)
 {
     fixture_add(f, version_of_app(f));
-    edition_start(f->next, on_started, NULL);
+    edition_start(f->next, NULL, on_started, NULL);
     loop_run(f->loop);
     fixture_route(f);
 }
