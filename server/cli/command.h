@@ -19,7 +19,7 @@ typedef struct command {
 
 /* Each in the file of its name. */
 extern const command run_command, check_command, routes_command, call_command, health_command,
-    new_command, schema_command, completion_command;
+    reload_command, status_command, new_command, schema_command, completion_command;
 
 /* All of them, as --help lists them. */
 extern const command *const command_table[];

@@ -8,12 +8,13 @@
 
 #include "base/escape.h"
 #include "base/str.h"
+#include "cli/remote.h"
+#include "cli/table.h"
 #include "worker/offline.h"
 #include "worker/worker.h"
 
 enum { COLUMN_COUNT = 8 };
 
-/* A column is left out when every cell but the title is empty. */
 typedef struct row {
     csgi_str cells[COLUMN_COUNT];
 } row;
@@ -52,60 +53,17 @@ static row row_of(const app_route *it, arena *memory)
     } };
 }
 
-/* In characters of UTF-8. */
-static size_t width_of(csgi_str text)
-{
-    size_t width = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        width += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
-    return width;
-}
-
-static void print_row(const row *it, const size_t widths[COLUMN_COUNT])
-{
-    size_t gap = 0;
-
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        if (!widths[i]) continue;
-        if (it->cells[i].len) {
-            printf("%*s%.*s", (int)gap, "", STR_ARG(it->cells[i]));
-            gap = 0;
-        }
-        gap += widths[i] + 2 - width_of(it->cells[i]);
-    }
-    putchar('\n');
-}
-
 static void print_table(const row *rows, size_t count)
 {
-    static const row titles = { {
-        CSGI_STR("PATH"),
-        CSGI_STR("METHODS"),
-        CSGI_STR("HOST"),
-        CSGI_STR("APP"),
-        CSGI_STR("PLUGIN"),
-        CSGI_STR("GENERATION"),
-        CSGI_STR("MIDDLEWARE"),
-        CSGI_STR("TIMEOUT"),
-    } };
-    size_t widths[COLUMN_COUNT] = { 0 };
+    static const csgi_str titles[COLUMN_COUNT] = {
+        CSGI_STR("PATH"),   CSGI_STR("METHODS"),    CSGI_STR("HOST"),       CSGI_STR("APP"),
+        CSGI_STR("PLUGIN"), CSGI_STR("GENERATION"), CSGI_STR("MIDDLEWARE"), CSGI_STR("TIMEOUT"),
+    };
 
-    for (size_t i = 0; i < count; i++) {
-        for (size_t k = 0; k < COLUMN_COUNT; k++) {
-            size_t width = width_of(rows[i].cells[k]);
-
-            if (width > widths[k]) widths[k] = width;
-        }
-    }
-    for (size_t k = 0; k < COLUMN_COUNT; k++) {
-        size_t width = width_of(titles.cells[k]);
-
-        if (widths[k] && width > widths[k]) widths[k] = width;
-    }
-    print_row(&titles, widths);
-    for (size_t i = 0; i < count; i++)
-        print_row(&rows[i], widths);
+    if (count)
+        table_print(titles, rows->cells, COLUMN_COUNT, count);
+    else
+        puts("There is no route.");
 }
 
 static csgi_status print_for_people(const app_set *apps, arena *memory)
@@ -120,10 +78,7 @@ static csgi_status print_for_people(const app_set *apps, arena *memory)
         if (app_set_get_route(apps, i, memory, &it) != CSGI_OK) return CSGI_ENOMEM;
         rows[i] = row_of(&it, memory);
     }
-    if (count)
-        print_table(rows, count);
-    else
-        puts("There is no route.");
+    print_table(rows, count);
     return CSGI_OK;
 }
 
@@ -201,16 +156,102 @@ static int list(const server_options *options, const plugin_choice *choice, bool
     return status == CSGI_OK ? EXIT_SERVED : EXIT_NOT_LISTED;
 }
 
+/* ---- of a running server ---- */
+
+/* The texts of an array, in the arena. NULL: no memory. */
+static csgi_str *list_texts(const json_value *object, const char *key, arena *memory, size_t *count)
+{
+    const json_value *array = json_find(object, str_from(key));
+    size_t room = array ? array->count : 0;
+    csgi_str *texts = arena_alloc(memory, room * sizeof *texts + 1, _Alignof(csgi_str));
+
+    *count = 0;
+    if (!texts) return NULL;
+    for (const json_value *each = remote_first(object, key); each; each = each->next)
+        texts[(*count)++] = each->text;
+    return texts;
+}
+
+static csgi_status read_route(const json_value *it, arena *memory, app_route *out)
+{
+    size_t method_count, around_count;
+    csgi_str *methods = list_texts(it, "methods", memory, &method_count);
+
+    *out = (app_route){
+        .path = remote_text(it, "path"),
+        .methods = STR(""),
+        .host = remote_text(it, "host"),
+        .use = remote_text(it, "app"),
+        .file = remote_text(it, "plugin"),
+        .generation = remote_number(it, "generation"),
+        .timeout_ms = remote_number(it, "timeout_ms"),
+        .around = list_texts(it, "middleware", memory, &around_count),
+    };
+    out->around_count = around_count;
+    if (!methods || !out->around) return CSGI_ENOMEM;
+    for (size_t i = 0; i < method_count && out->methods.ptr; i++)
+        out->methods = arena_printf(memory, "%.*s%s%.*s", STR_ARG(out->methods), i ? "," : "",
+                                    STR_ARG(methods[i]));
+    return out->methods.ptr ? CSGI_OK : CSGI_ENOMEM;
+}
+
+static csgi_status print_live(const json_value *routes, arena *memory)
+{
+    row *rows = arena_alloc(memory, routes->count * sizeof *rows + 1, _Alignof(row));
+    size_t count = 0;
+
+    if (!rows) return CSGI_ENOMEM;
+    for (const json_value *each = routes->first; each; each = each->next) {
+        app_route it;
+
+        if (read_route(each, memory, &it) != CSGI_OK) return CSGI_ENOMEM;
+        rows[count++] = row_of(&it, memory);
+    }
+    print_table(rows, count);
+    return CSGI_OK;
+}
+
+static int list_live(const server_options *options, const char *pid, bool asks_json)
+{
+    const remote_question question = { "GET", "/status", CONTROL_ASK_TIMEOUT_MS };
+    const json_value *routes;
+    remote_answer got;
+    csgi_status status = CSGI_OK;
+    int exit_status;
+
+    if (!remote_ask(&routes_command, options, pid, &question, &got, &exit_status))
+        return exit_status;
+    routes = json_find(got.root, STR("routes"));
+    if (!routes || routes->kind != JSON_ARRAY)
+        status = CSGI_EINVAL;
+    else if (asks_json)
+        printf("%.*s\n", STR_ARG(routes->text));
+    else
+        status = print_live(routes, &got.memory);
+    if (status != CSGI_OK)
+        fprintf(stderr, "capricorn routes: %s\n",
+                status == CSGI_EINVAL ? "the server does not tell its routes" : "no memory");
+    remote_end(&got);
+    return status == CSGI_OK ? EXIT_SERVED : EXIT_NOT_LISTED;
+}
+
 static int run(int argc, char **argv)
 {
     server_options options;
     plugin_choice choice;
     routes_file routes;
     bool asks_json = take_flag(&argc, argv, "--json");
+    bool asks_live = take_flag(&argc, argv, "--live");
     int file_count, exit_status;
 
     if (!read_options(&routes_command, argc, argv, &options, &file_count, &exit_status))
         return exit_status;
+    if (asks_live && file_count > 1) {
+        fprintf(stderr, "capricorn routes: found \"%s\", expected one process id, or none\n",
+                argv[1]);
+        return EXIT_USAGE;
+    }
+    if (asks_live) return list_live(&options, file_count ? argv[0] : NULL, asks_json);
     if (!choice_read(&choice, &routes_command, &options, argv, file_count, &routes, &exit_status))
         return exit_status == EXIT_USAGE ? exit_status : EXIT_NOT_LISTED;
     if (options_source(&options, "log-level") == OPTION_BY_DEFAULT) options.log_level = LOG_WARNING;
@@ -223,7 +264,8 @@ static int run(int argc, char **argv)
 const command routes_command = {
     .name = "routes",
     .summary = "print the route table",
-    .synopsis = "[OPTION ...] [ROUTES.json] [FILE.so ...]",
+    .synopsis = "[OPTION ...] [ROUTES.json] [FILE.so ...]\n"
+                "[OPTION ...] --live [PID]",
     .about =
         "Loads what the routes file names, or the named plugins, or all in the plugin directory, "
         "and prints where \"capricorn run\" would serve what: path, methods, host, endpoint, "
@@ -232,8 +274,10 @@ const command routes_command = {
         "out.\n"
         "\n"
         "  --json   print an array of objects instead\n"
+        "  --live   ask a running server of this user's, the only one or that of the process id,\n"
+        "           what it serves now, of which generation\n"
         "\n"
-        "Exit status: 0 printed, 1 something does not load, 2 wrong usage.",
+        "Exit status: 0 printed, 1 something does not load, or no server answers, 2 wrong usage.",
     .uses = OPTION_OF_ROUTES,
     .run = run,
 };

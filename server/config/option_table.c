@@ -408,6 +408,25 @@ const option_entry option_table[] = {
       .more = "The file is locked for as long as the server lives, so that one that was left "
               "behind is known, and replaced. It is made before the user is changed; in a "
               "directory that --user cannot write it is emptied at the end." },
+    { .name = "control",
+      .group = OPTIONS_PROCESS,
+      .kind = OPTION_SWITCH,
+      FIELD(control),
+      .fallback = "yes",
+      .help = "have a control socket" },
+    { .name = "control-socket",
+      .group = OPTIONS_PROCESS,
+      .also = OPTION_OF_CONTROL | OPTION_OF_ROUTES,
+      .kind = OPTION_PATH,
+      FIELD(control_socket),
+      .metavar = "PATH",
+      .fallback = "",
+      .unset = "in a directory of the user's",
+      .help = "the Unix socket for capricorn reload, status and routes --live",
+      .more = "Only the user who starts the server, and root, can use it. Without this option it "
+              "is PID.sock in $XDG_RUNTIME_DIR/capricorn, else in /run/capricorn (root's) or "
+              "/tmp/capricorn-UID, where those commands find it. One that a server left behind "
+              "is replaced." },
     { .name = "user",
       .group = OPTIONS_PROCESS,
       .kind = OPTION_TEXT,

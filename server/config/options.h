@@ -30,7 +30,7 @@ typedef enum option_source {
 
 typedef struct server_options {
     const char *host, *uds, *routes, *plugin_dir, *access_log_format;
-    const char *env_file, *pid_file, *user, *group, *root_path;
+    const char *env_file, *pid_file, *control_socket, *user, *group, *root_path;
     option_list bind, headers;
     uint64_t fd; /* 0: none */
     uint64_t drain_delay_ms;
@@ -44,6 +44,7 @@ typedef struct server_options {
     uint64_t log_level;              /* a log_level */
     uint64_t log_format;             /* LOG_PLAIN or LOG_JSON */
     const char *forwarded_allow_ips; /* a trust_list */
+    bool control;                    /* may be reloaded and asked over a control socket */
     bool health, access_log, insecure_plugins, proxy_headers, proxy_protocol;
     bool server_header, date_header;
     bool reload;                       /* watch the files, and reload when they change */
@@ -89,7 +90,8 @@ typedef enum option_use {
     OPTION_OF_CHECK = 2,
     OPTION_OF_ROUTES = 4,
     OPTION_OF_CALL = 8,
-    OPTION_OF_HEALTH = 16
+    OPTION_OF_HEALTH = 16,
+    OPTION_OF_CONTROL = 32 /* reload and status */
 } option_use;
 
 typedef struct option_entry {

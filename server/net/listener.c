@@ -113,13 +113,14 @@ const address *listener_address(const listener *self)
     return &self->local;
 }
 
-/* Another server may have put its own socket at the path since. */
+/* Another server may have put its own socket at the path since; but not where we, who have become
+ * another user, may not even look. */
 static bool has_own_file(const listener *self)
 {
     struct stat now;
 
-    return lstat(address_host(&self->local).bytes, &now) == 0 && now.st_dev == self->device &&
-           now.st_ino == self->inode;
+    if (lstat(address_host(&self->local).bytes, &now) != 0) return errno == EACCES;
+    return now.st_dev == self->device && now.st_ino == self->inode;
 }
 
 csgi_status listener_start(listener *self, int backlog, accept_fn on_accept, void *arg,

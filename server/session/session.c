@@ -19,7 +19,8 @@ typedef struct session {
 } session;
 
 struct session_set {
-    app_set *apps;
+    void (*on_request)(void *arg, exchange *request); /* who answers */
+    void *on_request_arg;
     http1_options http1;
     bool proxy_headers, proxy_protocol;
     const trust_list *proxies;
@@ -62,7 +63,7 @@ static void on_request(void *owner, exchange *request)
     }
     if (set->proxy_headers) status = exchange_apply_forwarded(request, set->proxies);
     if (status == CSGI_OK) {
-        app_set_dispatch(set->apps, request);
+        set->on_request(set->on_request_arg, request);
     } else if (status == CSGI_ENOMEM) {
         refuse(request, 503, "Service Unavailable");
     } else {
@@ -161,6 +162,11 @@ static csgi_status make_log(session_set *self, const session_options *options, b
     return access_log_new(options->access_log_format, &self->log, problem);
 }
 
+static void ask_apps(void *apps, exchange *request)
+{
+    app_set_dispatch(apps, request);
+}
+
 session_set *session_set_new(app_set *apps, const session_options *options, buffer *problem)
 {
     session_set *self = calloc(1, sizeof *self);
@@ -170,7 +176,8 @@ session_set *session_set_new(app_set *apps, const session_options *options, buff
         free(self);
         return NULL;
     }
-    self->apps = apps;
+    self->on_request = options->on_request ? options->on_request : ask_apps;
+    self->on_request_arg = options->on_request ? options->on_request_arg : apps;
     self->http1 = options->http1;
     self->proxy_headers = options->proxy_headers;
     self->proxy_protocol = options->proxy_protocol;

@@ -13,12 +13,15 @@ typedef struct session_set session_set;
 typedef struct session_options {
     http1_options http1;
     bool access_log;
-    bool json_log;                      /* its lines are JSON objects */
-    const char *access_log_format;      /* else of this format; NULL: Uvicorn's lines */
-    bool proxy_headers;                 /* take the client from X-Forwarded-* and Forwarded */
-    bool proxy_protocol;                /* connections begin with a PROXY header */
-    const trust_list *proxies;          /* whose word on the client is taken */
-    uint64_t max_requests;              /* 0: no limit */
+    bool json_log;                 /* its lines are JSON objects */
+    const char *access_log_format; /* else of this format; NULL: Uvicorn's lines */
+    bool proxy_headers;            /* take the client from X-Forwarded-* and Forwarded */
+    bool proxy_protocol;           /* connections begin with a PROXY header */
+    const trust_list *proxies;     /* whose word on the client is taken */
+    uint64_t max_requests;         /* 0: no limit */
+    void (*on_request)(void *arg,
+                       exchange *request); /* in the place of app_set_dispatch; or NULL */
+    void *on_request_arg;
     void (*on_max_requests)(void *arg); /* told once, inside a connection's event */
     void *on_max_requests_arg;
 } session_options;

@@ -43,6 +43,7 @@ struct reloader {
     uint64_t routes_hash; /* of its file then */
     reload_record records[RELOAD_HISTORY];
     uint64_t count;
+    list_node asked, asking; /* reload_wait: for the attempt that is under way; for the next */
     void (*on_stopped)(void *arg);
     void *on_stopped_arg;
 };
@@ -285,6 +286,25 @@ static void record(reloader *self, bool is_ok, const buffer *report)
     buffer_append_str(&into->report, buffer_str(report));
 }
 
+static void tell_waits(list_node *waits, const reload_record *outcome)
+{
+    list_node *node;
+
+    while ((node = list_pop(waits))) {
+        reload_wait *each = CONTAINER_OF(node, reload_wait, node);
+
+        each->on_done(each, outcome);
+    }
+}
+
+static void move_waits(list_node *from, list_node *to)
+{
+    list_node *node;
+
+    while ((node = list_pop(from)))
+        list_append(to, node);
+}
+
 static void tell(reloader *self, csgi_status status, buffer *problem)
 {
     uint64_t took_ms = (loop_clock_ns() - self->now.began_ns) / 1000000;
@@ -302,6 +322,7 @@ static void tell(reloader *self, csgi_status status, buffer *problem)
         log_error("Reload failed (%s): what served before goes on unchanged", self->now.why);
     }
     record(self, status == CSGI_OK, problem);
+    tell_waits(&self->asked, reloader_record(self, 0));
     if (self->parts.on_attempt)
         self->parts.on_attempt(self->parts.arg, status == CSGI_OK ? STR("") : buffer_str(problem));
 }
@@ -341,6 +362,7 @@ static csgi_status run(void *arg)
 
         self->now = self->next;
         self->is_wanted = self->is_asked = false;
+        move_waits(&self->asking, &self->asked);
         if (!has_news(self) && !is_asked) continue;
         self->must_tell = is_asked || has_failed(self);
         for (unsigned tries = 0; tries <= BUSY_TRIES; tries++) {
@@ -361,6 +383,7 @@ static void begin(reloader *self)
     if (status == CSGI_OK) return;
     self->is_wanted = false;
     log_error("Reload failed (%s): no task for it", self->next.why);
+    tell_waits(&self->asking, NULL);
 }
 
 static void on_end(void *arg, csgi_status status)
@@ -370,7 +393,9 @@ static void on_end(void *arg, csgi_status status)
 
     (void)status;
     self->task = NULL;
+    tell_waits(&self->asked, NULL);
     if (self->is_stopping) {
+        tell_waits(&self->asking, NULL);
         self->on_stopped = NULL;
         if (on_stopped) on_stopped(self->on_stopped_arg);
     } else if (self->is_wanted) {
@@ -386,6 +411,8 @@ csgi_status reloader_new(const reloader_parts *parts, reloader **out)
 
     if (!self) return CSGI_ENOMEM;
     self->parts = *parts;
+    list_init(&self->asked);
+    list_init(&self->asking);
     *out = self;
     return CSGI_OK;
 }
@@ -399,6 +426,16 @@ void reloader_request(reloader *self, const char *why)
     }
     self->is_wanted = self->is_asked = true;
     if (!self->task) begin(self);
+}
+
+void reloader_request_told(reloader *self, const char *why, reload_wait *wait)
+{
+    if (self->is_stopping) {
+        wait->on_done(wait, NULL);
+        return;
+    }
+    list_append(&self->asking, &wait->node);
+    reloader_request(self, why);
 }
 
 csgi_status reloader_watch(reloader *self)

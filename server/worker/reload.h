@@ -4,6 +4,7 @@
 #ifndef CAPRICORN_WORKER_RELOAD_H
 #define CAPRICORN_WORKER_RELOAD_H
 
+#include "base/list.h"
 #include "worker/plugins.h"
 
 typedef struct reloader reloader;
@@ -33,11 +34,21 @@ typedef struct reload_record {
     buffer report; /* what is new, or a line for each mistake */
 } reload_record;
 
+/* Who wants to know what became of its request: until on_done is called, once, from a task or the
+ * loop. NULL: it was given up, because the server stops or has no memory. */
+typedef struct reload_wait reload_wait;
+struct reload_wait {
+    void (*on_done)(reload_wait *self, const reload_record *outcome);
+    list_node node; /* the reloader's */
+};
+
 /* CSGI_ENOMEM. */
 csgi_status reloader_new(const reloader_parts *parts, reloader **out);
 /* Asks for a reload, which begins soon; one that is under way is followed by another. why is
  * copied. [loop] or task */
 void reloader_request(reloader *self, const char *why);
+/* Likewise, and tells of the attempt that begins after this. */
+void reloader_request_told(reloader *self, const char *why, reload_wait *wait);
 /* Watches what decides what is served, from now on, and reloads when there is something new in it.
  * To be called before the first loading. CSGI_ENOMEM, CSGI_ELIMIT. */
 csgi_status reloader_watch(reloader *self);

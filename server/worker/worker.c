@@ -15,12 +15,14 @@
 #include "loop/task.h"
 #include "loop/timer.h"
 #include "session/session.h"
+#include "worker/control.h"
 #include "worker/identity.h"
 #include "worker/listeners.h"
 #include "worker/orphans.h"
 #include "worker/pid_file.h"
 #include "worker/plugins.h"
 #include "worker/reload.h"
+#include "worker/status.h"
 #include "worker/systemd.h"
 
 /* Cancelled calls may still say goodbye for this long before their connections are cut, */
@@ -47,6 +49,8 @@ typedef struct worker {
     systemd manager;
     registry *registry;
     reloader *reloader;
+    control *control; /* NULL: none */
+    uint64_t began_ns;
     app_set *apps;
     session_set *sessions;
     trust_list proxies;
@@ -84,6 +88,7 @@ static void close_all(worker *self)
     timer_stop(self->loop, &self->recycling);
     systemd_close(&self->manager);
     listeners_close(&self->listeners);
+    control_close(self->control);
     if (self->apps) app_set_free(self->apps);
     if (self->client) client_close(self->client);
     ignore_signals();
@@ -94,6 +99,7 @@ static void close_all(worker *self)
  * ends as it is. */
 _Noreturn static void leave(worker *self, int exit_status)
 {
+    control_close(self->control);
     pid_file_remove(&self->pid_file);
     log_flush();
     _exit(exit_status);
@@ -205,6 +211,7 @@ static void begin_stop(worker *self)
 
     log_info("Shutting down");
     app_set_announce_stop(self->apps);
+    control_announce_stop(self->control);
     systemd_tell("STOPPING=1\nSTATUS=Shutting down");
     if (delay_ms == 0) {
         begin_drain(self);
@@ -273,6 +280,33 @@ static csgi_status bind_listeners(worker *self, buffer *problem)
     return listeners_bind(&self->listeners, self->loop, self->binds, problem);
 }
 
+static csgi_status print_status(void *arg, buffer *out)
+{
+    const worker *self = arg;
+    const status_sources from = { .mode = "run",
+                                  .state = self->stage == STAGE_SERVING ? "serving" : "stopping",
+                                  .url = buffer_str(&self->url),
+                                  .began_ns = self->began_ns,
+                                  .apps = self->apps,
+                                  .listeners = &self->listeners,
+                                  .sessions = self->sessions,
+                                  .client = self->client,
+                                  .reloader = self->reloader };
+
+    return status_print(&from, out);
+}
+
+/* Begins to answer, at the control socket too. */
+static csgi_status begin_listening(worker *self, buffer *problem)
+{
+    const control_parts parts = { self->reloader, print_status, self };
+    csgi_status status = listeners_start(&self->listeners, (int)self->options->backlog,
+                                         session_set_accept, self->sessions, problem);
+
+    if (status != CSGI_OK || !self->control) return status;
+    return control_start(self->control, &parts, problem);
+}
+
 static void fail_start(worker *self)
 {
     log_error("Application startup failed. Exiting.");
@@ -294,8 +328,7 @@ static void on_apps_started(void *arg, csgi_status status)
         end_apps(self);
         return;
     }
-    if (listeners_start(&self->listeners, (int)self->options->backlog, session_set_accept,
-                        self->sessions, &problem) != CSGI_OK) {
+    if (begin_listening(self, &problem) != CSGI_OK) {
         log_error("%.*s", STR_ARG(buffer_str(&problem)));
         buffer_fini(&problem);
         fail_start(self);
@@ -434,6 +467,8 @@ static csgi_status make_parts(worker *self, const plugin_choice *choice, buffer 
 
     self->max_requests = choose_max_requests(self->options);
     if (status == CSGI_OK) status = bind_listeners(self, problem);
+    if (status == CSGI_OK)
+        status = control_bind(self->loop, self->options, &self->control, problem);
     if (status == CSGI_OK) status = assume_identity(self, problem);
     if (status == CSGI_OK) status = listeners_print_url(&self->listeners, &self->url);
     if (status == CSGI_OK)
@@ -521,6 +556,7 @@ int worker_run(const server_options *options, bind_list *binds, const plugin_cho
 {
     worker self = { .options = options, .binds = binds, .exit_status = EXIT_SERVED };
 
+    self.began_ns = loop_clock_ns();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a log file at its limit loses lines */
     if (task_install_crash_report() != CSGI_OK)
@@ -530,6 +566,7 @@ int worker_run(const server_options *options, bind_list *binds, const plugin_cho
     reloader_free(self.reloader);
     registry_free(self.registry);
     session_set_free(self.sessions);
+    control_free(self.control);
     exchange_pool_clear();
     stream_pool_clear();
     if (self.loop) loop_free(self.loop);

@@ -115,7 +115,9 @@ class Server:
         if log_level:
             self.command += ["--log-level", log_level]
         self.command += list(arguments)
-        self.environment = {**own_environment(), **(environment or {})}
+        # Where its control socket is: the commands find it by the same environment.
+        self.environment = {**own_environment(), "XDG_RUNTIME_DIR": str(self.directory),
+                            **(environment or {})}
         self.pass_fds = pass_fds
         self.process = None
         self.stderr, self.stdout = [], []
