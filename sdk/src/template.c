@@ -113,17 +113,6 @@ static int take_token(csgi_web_text *self, char token)
     return !wrong;
 }
 
-/* A JSON string without its quotes. */
-static void add_inside(csgi_web_text *self, const char *bytes, size_t length)
-{
-    size_t start = self->length;
-
-    csgi_web_text_json_string(self, bytes, length);
-    if (self->status != CSGI_OK) return;
-    memmove(self->bytes + start, self->bytes + start + 1, self->length - start - 2);
-    self->length -= 2;
-}
-
 static const char *add_conversion(csgi_web_text *self, const char *at, csgi_web_arguments *from,
                                   int inside)
 {
@@ -148,7 +137,7 @@ static const char *add_conversion(csgi_web_text *self, const char *at, csgi_web_
     if (csgi_web_utf8_span(value.string, length) != length)
         text_refuse(self, "a string is not UTF-8");
     if (inside)
-        add_inside(self, value.string, length);
+        csgi_web_text_json_inside(self, value.string, length);
     else
         csgi_web_text_json_string(self, value.string, length);
     return at;
@@ -161,7 +150,7 @@ static const char *add_special(csgi_web_text *self, const char *at, csgi_web_arg
     if (*at == '%' && at[1] != '%') return add_conversion(self, at + 1, from, 1);
     if (at[1] == '\0') return at + 1; /* and the string does not end */
     if (*at == '%' || at[1] == '\'')
-        add_inside(self, at + 1, 1);
+        csgi_web_text_json_inside(self, at + 1, 1);
     else
         csgi_web_text_add(self, at, 2);
     return at + 2;
@@ -178,7 +167,7 @@ static const char *add_literal_string(csgi_web_text *self, const char *at, csgi_
     csgi_web_text_add(self, "\"", 1);
     for (at++; at; at = add_special(self, at, from)) {
         length = strcspn(at, stops);
-        if (length) add_inside(self, at, length);
+        if (length) csgi_web_text_json_inside(self, at, length);
         at += length;
         if (*at == stops[0] || *at == '\0') break;
         has_escapes |= *at == '\\';
@@ -206,10 +195,20 @@ static const char *add_word(csgi_web_text *self, const char *at)
     return at + length;
 }
 
+static int is_structure(char byte)
+{
+    return byte == '{' || byte == '}' || byte == '[' || byte == ']' || byte == ',' || byte == ':';
+}
+
+static int is_space(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
 /* One step through a template; NULL: it is refused. */
 static const char *add_token(csgi_web_text *self, const char *at, csgi_web_arguments *from)
 {
-    if (strchr("{}[],:", *at)) {
+    if (is_structure(*at)) {
         if (!take_token(self, *at)) return NULL;
         csgi_web_text_add(self, at, 1);
         return at + 1;
@@ -228,7 +227,7 @@ void csgi_web_text_json(csgi_web_text *self, const char *json_template,
     self->source = json_template;
     while (self->status == CSGI_OK && *at) {
         self->offset = (size_t)(at - json_template);
-        at = strchr(" \t\r\n", *at) ? at + 1 : add_token(self, at, arguments);
+        at = is_space(*at) ? at + 1 : add_token(self, at, arguments);
     }
     if (self->status == CSGI_OK) self->offset = (size_t)(at - json_template);
 }

@@ -129,12 +129,11 @@ const char *csgi_web_text_end(csgi_web_text *self)
     return self->bytes;
 }
 
-void csgi_web_text_json_string(csgi_web_text *self, const char *bytes, size_t length)
+void csgi_web_text_json_inside(csgi_web_text *self, const char *bytes, size_t length)
 {
     const unsigned char *at = (const unsigned char *)bytes;
     size_t i = 0, plain = 0, count;
 
-    csgi_web_text_add(self, "\"", 1);
     while (i < length) {
         if (at[i] < 0x80 && at[i] >= 0x20 && at[i] != '"' && at[i] != '\\') {
             i++;
@@ -153,6 +152,12 @@ void csgi_web_text_json_string(csgi_web_text *self, const char *bytes, size_t le
         plain = ++i;
     }
     csgi_web_text_add(self, bytes + plain, i - plain);
+}
+
+void csgi_web_text_json_string(csgi_web_text *self, const char *bytes, size_t length)
+{
+    csgi_web_text_add(self, "\"", 1);
+    csgi_web_text_json_inside(self, bytes, length);
     csgi_web_text_add(self, "\"", 1);
 }
 

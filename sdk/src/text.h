@@ -36,8 +36,9 @@ void csgi_web_text_vprintf(csgi_web_text *self, const char *format, csgi_web_arg
 /* Terminates it. NULL: it has failed, and status says how. */
 const char *csgi_web_text_end(csgi_web_text *self);
 
-/* A JSON string with its quotes; what is no UTF-8 becomes U+FFFD. */
+/* A JSON string with its quotes, and what is between them; what is no UTF-8 becomes U+FFFD. */
 void csgi_web_text_json_string(csgi_web_text *self, const char *bytes, size_t length);
+void csgi_web_text_json_inside(csgi_web_text *self, const char *bytes, size_t length);
 /* As Python's repr writes it. A value that is not finite is CSGI_EINVAL. */
 void csgi_web_text_json_double(csgi_web_text *self, double value);
 /* The templates of csgi_reply_json and csgi_get_json. What the first makes, piece after piece, is
