@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from peers import OURS, OURS_LOGGING, OURS_WEB, PLAIN, WEATHER, Running
@@ -51,6 +52,20 @@ def annotate(profile, functions, total):
     return rows[:functions]
 
 
+def find_dump(folder, seconds=10):
+    """The profile of the requests, and its sum, which is at its end. A server that sleeps writes it
+    when it wakes the next time, and that may be after it was asked to."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for file in folder.glob("profile*"):
+            text = file.read_text(errors="replace")
+            total = re.search(r"^(?:totals|summary): (\d+)", text, re.M)
+            if total and "dump requests" in text[:2000]:
+                return file, int(total.group(1))
+        time.sleep(0.05)
+    raise RuntimeError(f"callgrind has written no profile within {seconds} s")
+
+
 def count(case, asked, functions=0):
     """The instructions of one request, and of the dearest functions in it."""
     peer, path = CASES[case]
@@ -62,9 +77,7 @@ def count(case, asked, functions=0):
             control(running.server, "--zero")
             ask(running.port, path, asked)
             control(running.server, "--dump=requests")
-        profile = next(file for file in sorted(Path(folder).glob("profile*"))
-                       if "requests" in file.read_text(errors="replace")[:2000])
-        total = int(re.search(r"^(?:totals|summary): (\d+)", profile.read_text(), re.M).group(1))
+            profile, total = find_dump(Path(folder))
         rows = [(own / asked, name) for own, name in annotate(profile, functions, total)]
     return total / asked, rows
 
