@@ -130,9 +130,8 @@ csgi_status call_defer(call *self, csgi_fn fn, void *arg, blocking *on, const ta
     return CSGI_OK;
 }
 
-void call_run_deferred(call *self)
+static void run_deferred(call *self)
 {
-    if (!self->deferred) return;
     task_shield(self->task);
     self->is_shielded = true;
     timer_start(self->set->loop, &self->defer_limit, self->set->options.defer_timeout_ms);
@@ -149,6 +148,12 @@ void call_run_deferred(call *self)
     if (!self->is_shielded) return;
     self->is_shielded = false;
     task_unshield(self->task);
+}
+
+void call_run_deferred(call *self)
+{
+    if (self->deferred) run_deferred(self);
+    if (self->transfers) call_close_transfers(self);
 }
 
 const char *status_name(csgi_status status)

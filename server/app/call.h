@@ -15,16 +15,18 @@ typedef struct instance instance;
 typedef struct deferred deferred;
 typedef struct csgi_task csgi_task;
 typedef struct csgi_group csgi_group;
+typedef struct csgi_transfer csgi_transfer;
 typedef struct notices notices;
 typedef struct blocking blocking;
 
 typedef struct call {
     app_set *set;
-    const task_label *label; /* whom messages name */
-    arena *arena;            /* the scope's; outlives the call */
-    size_t stack_size;       /* of its tasks; 0: the default */
-    task *task;              /* NULL once it has ended */
-    deferred *deferred;      /* last registered first */
+    const task_label *label;  /* whom messages name */
+    arena *arena;             /* the scope's; outlives the call */
+    size_t stack_size;        /* of its tasks; 0: the default */
+    task *task;               /* NULL once it has ended */
+    deferred *deferred;       /* last registered first */
+    csgi_transfer *transfers; /* that it has opened, and not closed */
     timer defer_limit;
     list_node children; /* spawned tasks that have not ended */
     csgi_task *spare;   /* joined ones, to be used again */
@@ -57,8 +59,11 @@ void call_time_out(call *self);
 
 /* csgi_host.defer. `on`: to be run on that thread, for whom label names; else they are NULL. */
 csgi_status call_defer(call *self, csgi_fn fn, void *arg, blocking *on, const task_label *label);
-/* Runs what was deferred, shielded until the limit has passed. [task] [suspends] */
+/* Runs what was deferred, shielded until the limit has passed, and closes its transfers. [task]
+ * [suspends] */
 void call_run_deferred(call *self);
+/* Closes what it has opened with csgi.draft.client/1, and not closed (ext_client_transfer.c). */
+void call_close_transfers(call *self);
 
 /* Asks the spawned tasks to end; stop is task_cancel or task_time_out. */
 void call_stop_children(call *self, void (*stop)(task *child));

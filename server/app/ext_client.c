@@ -51,8 +51,8 @@ static csgi_fields inbound_fields(const app_set *set)
 }
 
 /* A client may be freed while its request is under way; who uses a freed one hears of it. */
-static csgi_status find_settings(const instance *self, const csgi_client *wanted, settings **found,
-                                 buffer *why)
+static csgi_status find_settings(const char *what, const instance *self, const csgi_client *wanted,
+                                 settings **found, buffer *why)
 {
     if (!wanted) return CSGI_OK;
     LIST_EACH (node, &self->clients) {
@@ -62,27 +62,30 @@ static csgi_status find_settings(const instance *self, const csgi_client *wanted
         *found = each;
         return CSGI_OK;
     }
-    buffer_printf(why, "fetch: the request's client is none of this app's, or was freed");
+    buffer_printf(why, "%s: the request's client is none of this app's, or was freed", what);
     return CSGI_EINVAL;
 }
 
-static csgi_status check_arguments(arena *into, const csgi_client_request *request,
-                                   const csgi_client_response **response, buffer *why)
+/* what: the function, for sentences; out: where its result goes; known: the flags that it has. */
+static csgi_status check_arguments(const char *what, const arena *into,
+                                   const csgi_client_request *request, const void *out,
+                                   uint32_t known, buffer *why)
 {
-    if (!into || !request || !response ||
-        !CSGI_HAS(request, csgi_client_request, max_response_size)) {
-        buffer_printf(why, "fetch: the arena, the response or the request is missing, or the "
-                           "request's size is not set");
+    if (!into || !request || !out || !CSGI_HAS(request, csgi_client_request, max_response_size)) {
+        buffer_printf(why,
+                      "%s: the arena, the response or the request is missing, or the request's "
+                      "size is not set",
+                      what);
         return CSGI_EINVAL;
     }
     if (!request->url.ptr &&
         (request->url.len || !CSGI_HAS(request, csgi_client_request, client) || !request->client)) {
-        buffer_printf(why, "fetch: the request has no url");
+        buffer_printf(why, "%s: the request has no url", what);
         return CSGI_EINVAL;
     }
-    if (request->flags & ~SETTINGS_REQUEST_FLAGS) {
-        buffer_printf(why, "fetch: the request's flags 0x%x are not known to this server",
-                      request->flags & ~SETTINGS_REQUEST_FLAGS);
+    if (request->flags & ~known) {
+        buffer_printf(why, "%s: the request's flags 0x%x are not known to this server", what,
+                      request->flags & ~known);
         return CSGI_EINVAL;
     }
     return CSGI_OK;
@@ -105,6 +108,20 @@ static const csgi_client_request *complete(const csgi_client_request *request,
     return room;
 }
 
+csgi_status ext_client_take(const instance *self, const arena *into,
+                            const csgi_client_request *request, const void *out,
+                            client_asking *taken, buffer *why)
+{
+    csgi_status status = check_arguments("open", into, request, out,
+                                         SETTINGS_REQUEST_FLAGS | CSGI_CLIENT_BODY_FOLLOWS, why);
+
+    if (status) return status;
+    taken->request = complete(request, &taken->room);
+    taken->inbound = inbound_fields(self->set);
+    taken->with = NULL;
+    return find_settings("open", self, taken->request->client, &taken->with, why);
+}
+
 static csgi_status fetch_any(const instance *self, arena *into, const csgi_client_request *request,
                              const csgi_client_response **response, buffer *why)
 {
@@ -114,11 +131,12 @@ static csgi_status fetch_any(const instance *self, arena *into, const csgi_clien
     policy_request asked = { .loop = runner };
     settings *with = NULL;
     bool may_repeat;
-    csgi_status status = check_arguments(into, request, response, why);
+    csgi_status status =
+        check_arguments("fetch", into, request, response, SETTINGS_REQUEST_FLAGS, why);
 
     if (status) return status;
     asked.request = complete(request, &room);
-    status = find_settings(self, asked.request->client, &with, why);
+    status = find_settings("fetch", self, asked.request->client, &with, why);
     if (status) return status;
     to.with = asked.with = with;
     asked.deadline_ms = call_due_ms(runner);
@@ -197,10 +215,21 @@ ANYWHERE_3(csgi_status, on_client_new, const csgi_host *, const csgi_client_opti
 ANYWHERE_VOID_1(on_client_free, csgi_client *)
 ANYWHERE_4(csgi_status, on_fetch, const csgi_host *, csgi_arena *, const csgi_client_request *,
            const csgi_client_response **)
+ANYWHERE_4(csgi_status, ext_client_open, const csgi_host *, csgi_arena *,
+           const csgi_client_request *, csgi_transfer **)
+ANYWHERE_3(csgi_status, ext_client_write, csgi_transfer *, csgi_str, int)
+ANYWHERE_2(csgi_status, ext_client_head, csgi_transfer *, const csgi_client_response **)
+ANYWHERE_2(csgi_status, ext_client_read, csgi_transfer *, csgi_str *)
+ANYWHERE_VOID_1(ext_client_close, csgi_transfer *)
 
 const csgi_client_extension ext_client = {
     .size = sizeof(csgi_client_extension),
     .fetch = on_fetch_anywhere,
     .client_new = on_client_new_anywhere,
     .client_free = on_client_free_anywhere,
+    .open = ext_client_open_anywhere,
+    .write = ext_client_write_anywhere,
+    .head = ext_client_head_anywhere,
+    .read = ext_client_read_anywhere,
+    .close = ext_client_close_anywhere,
 };

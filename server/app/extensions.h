@@ -19,6 +19,27 @@ extern const csgi_wait_extension ext_wait;
 /* Frees the clients that an app has left. [loop] */
 void ext_client_free_all(instance *owner);
 
+/* A request of an app, as it was given to one of the client's functions, checked and completed. */
+typedef struct client_asking {
+    const csgi_client_request *request; /* of full size */
+    csgi_client *with;                  /* NULL: none */
+    csgi_fields inbound;                /* of the request that is being served */
+    csgi_client_request room;
+} client_asking;
+
+/* into and out are what else open needs. CSGI_EINVAL: *why is a sentence. */
+csgi_status ext_client_take(const instance *self, const arena *into,
+                            const csgi_client_request *request, const void *out,
+                            client_asking *taken, buffer *why);
+
+/* The functions for transfers (ext_client_transfer.c). */
+csgi_status ext_client_open(const csgi_host *host, csgi_arena *into,
+                            const csgi_client_request *request, csgi_transfer **out);
+csgi_status ext_client_write(csgi_transfer *self, csgi_str piece, int last);
+csgi_status ext_client_head(csgi_transfer *self, const csgi_client_response **response);
+csgi_status ext_client_read(csgi_transfer *self, csgi_str *piece);
+void ext_client_close(csgi_transfer *self);
+
 /* An in-process call may lead to further ones, this deep. */
 #define APP_CALL_MAX_DEPTH 16u
 

@@ -7,19 +7,10 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "base/str.h"
-#include "client/transfer.h"
+#include "client/client_inside.h"
 
 #define IDLE_MS             30000u
 #define MAX_IDLE_PER_ORIGIN 1024u
-
-struct client {
-    pool pool;
-    dialer dialer;
-    size_t requests;
-    list_node beside; /* of others that close with it */
-    list_node in_other;
-    bool is_held; /* its owner has yet to close it */
-};
 
 static void free_if_unused(client *self)
 {
@@ -120,7 +111,7 @@ static void explain_url(csgi_str text, const char *wrong, buffer *why)
                   (int)(text.len - secret), text.ptr + secret, wrong);
 }
 
-static csgi_status check(const client *self, const csgi_client_request *request,
+csgi_status client_check(const client *self, const csgi_client_request *request,
                          request_facts *facts, url *to, buffer *why)
 {
     const char *wrong = NULL;
@@ -135,6 +126,12 @@ static csgi_status check(const client *self, const csgi_client_request *request,
     if (url_parse(request->url, to, &wrong) == CSGI_OK) return CSGI_OK;
     explain_url(request->url, wrong, why);
     return CSGI_EINVAL;
+}
+
+void client_leave(client *self)
+{
+    self->requests--;
+    free_if_unused(self);
 }
 
 csgi_status client_fetch(client *self, arena *into, const csgi_client_request *request,
@@ -155,7 +152,7 @@ csgi_status client_fetch(client *self, arena *into, const csgi_client_request *r
 
     CHECK(caller);
     *may_repeat = false;
-    status = check(self, request, &facts, &to, why);
+    status = client_check(self, request, &facts, &to, why);
     if (status) return status;
     pending_init(&within, runner, to.origin, why, facts.total_timeout_ms, deadline_ms);
     self->requests++;
@@ -169,7 +166,6 @@ csgi_status client_fetch(client *self, arena *into, const csgi_client_request *r
         *may_repeat = talk.may_repeat;
     }
     if (status == CSGI_OK) *answer = whole;
-    self->requests--;
-    free_if_unused(self);
+    client_leave(self);
     return status;
 }

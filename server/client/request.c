@@ -140,6 +140,17 @@ static void set_limits(const csgi_client_request *self, request_facts *facts)
     facts->max_response_size = or_default(self->max_response_size, REQUEST_MAX_RESPONSE_SIZE);
 }
 
+static csgi_status check_flags(const csgi_client_request *self, request_facts *facts, buffer *why)
+{
+    facts->keep_coding = (self->flags & CSGI_CLIENT_KEEP_CODING) != 0;
+    facts->body_follows = (self->flags & CSGI_CLIENT_BODY_FOLLOWS) != 0;
+    if (!facts->body_follows) return CSGI_OK;
+    facts->body_length = self->body_length ? self->body_length : UINT64_MAX;
+    if (!self->body.len) return CSGI_OK;
+    buffer_printf(why, "the request has a body, and CSGI_CLIENT_BODY_FOLLOWS");
+    return CSGI_EINVAL;
+}
+
 csgi_status request_check(const csgi_client_request *self, request_facts *facts, buffer *why)
 {
     const char *null;
@@ -154,9 +165,10 @@ csgi_status request_check(const csgi_client_request *self, request_facts *facts,
         buffer_printf(why, "the request's %s is a null pointer with a length", null);
         return CSGI_EINVAL;
     }
-    *facts = (request_facts){ .keep_coding = (self->flags & CSGI_CLIENT_KEEP_CODING) != 0 };
+    *facts = (request_facts){ .is_head = false };
     set_limits(self, facts);
     status = check_method(self, facts, why);
+    if (status == CSGI_OK && self->flags) status = check_flags(self, facts, why);
     for (size_t i = 0; status == CSGI_OK && i < self->headers.count; i++)
         status = check_field(&self->headers.items[i], facts, why);
     return status;

@@ -34,7 +34,8 @@ typedef struct request_facts {
 
 /* May a request of that method (empty: GET) be sent twice (RFC 9110 section 9.2.2)? */
 bool request_is_idempotent(csgi_str method);
-/* CSGI_EINVAL: *why gets what is wrong. */
+/* Of a request of full size, or one that is only to be checked. CSGI_EINVAL: *why gets what is
+ * wrong. */
 csgi_status request_check(const csgi_client_request *self, request_facts *facts, buffer *why);
 /* Writes the head into the memory; its length, or 0 when it does not fit. via: the proxy that gets
  * it, which is told the whole URL (absolute-form, RFC 9112 section 3.2.2); NULL: none. */

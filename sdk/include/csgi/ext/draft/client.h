@@ -11,6 +11,9 @@
 /* Opaque: settings for requests, and what they keep; made by client_new. */
 typedef struct csgi_client csgi_client;
 
+/* Opaque: a request and its response that go piece by piece; made by open. */
+typedef struct csgi_transfer csgi_transfer;
+
 /* Flags of a request; those of its client count as well. */
 enum {
     /* 301, 302, 303, 307 and 308 with a Location are followed (RFC 9110 section 15.4): a POST
@@ -30,6 +33,8 @@ enum {
     CSGI_CLIENT_RETRY = 2,
     /* Compression is not asked for, and Content-Encoding not undone. */
     CSGI_CLIENT_KEEP_CODING = 4,
+    /* For open alone: the request's body is given by write. */
+    CSGI_CLIENT_BODY_FOLLOWS = 8,
     /* Of a client only: what Set-Cookie says is kept until the client ends, and sent along (RFC
      * 6265), each redirect included. A request's own Cookie field goes in the place of it. The jar
      * is the app's: never share one between users of yours, who would get one another's sessions.
@@ -72,6 +77,9 @@ typedef struct csgi_client_request {
     uint32_t max_retries;   /* after the first try: 2 */
     uint64_t write_timeout_ms; /* between two pieces of the request that the server takes: 5 s */
     uint64_t pool_timeout_ms;  /* of waiting for a free connection: 5 s */
+    /* With CSGI_CLIENT_BODY_FOLLOWS: how many bytes follow, announced by Content-Length. 0 or
+     * UINT64_MAX: that is not known, and the body goes out chunked. */
+    uint64_t body_length;
 } csgi_client_request;
 
 typedef struct csgi_client_response {
@@ -141,6 +149,40 @@ typedef struct csgi_client_extension {
                               csgi_client **out);
     /* Its requests under way go on. Harmless with NULL. [loop] */
     void (*client_free)(csgi_client *self);
+
+    /* A request or a response of any length, in pieces: neither is ever in memory as a whole, and
+     * who is behind holds the other up. The steps: open, then write for a body that follows, then
+     * head, then read until the end, and close. A transfer is used by the call that opened it, by
+     * one task at a time; it is closed when that call ends, if not before. Each of the functions
+     * fails as fetch does, and last_error says why; in addition CSGI_EBUSY: another task of the
+     * call is in one of them; CSGI_ESTATE: another call's. After a failure only close is of use,
+     * but for CSGI_EBUSY and CSGI_EDISCONNECTED. */
+
+    /* Sends the head, and the body unless CSGI_CLIENT_BODY_FOLLOWS. The request is copied into the
+     * arena, in which the response's head will live: it outlives the transfer. All settings count
+     * as in fetch, but total_timeout_ms (from open to the end) and max_response_size (of what read
+     * gives) are unlimited unless they are set, in the request or its client. With
+     * CSGI_CLIENT_FOLLOW_REDIRECTS or CSGI_CLIENT_RETRY it also waits for the head, and asks again
+     * up to there; where the body follows neither is done. On failure *out is not set.
+     * CSGI_ENOTSUP: a URL of app:, or a client with a transport. [task] [suspends] */
+    csgi_status (*open)(const csgi_host *host, csgi_arena *arena,
+                        const csgi_client_request *request, csgi_transfer **out);
+    /* Sends a piece of a body that follows; last, which may be empty, ends it. Waits while the
+     * other side is behind. CSGI_EDISCONNECTED: it answered before it took everything, and takes no
+     * more: go on with head. CSGI_EINVAL: more than body_length bytes, or fewer by the last.
+     * CSGI_ESTATE: after the last. CSGI_ETIMEDOUT: nothing was taken for write_timeout_ms. [task]
+     * [suspends] */
+    csgi_status (*write)(csgi_transfer *self, csgi_str piece, int last);
+    /* Waits for status and headers; the body is empty. Again at once with the same. May be asked
+     * for while the body is under way. [task] [suspends] */
+    csgi_status (*head)(csgi_transfer *self, const csgi_client_response **response);
+    /* Waits for the next piece of the response's body, of any size, decoded; valid until the next
+     * call. Empty with CSGI_OK: the end. What came before a failure is given first. [task]
+     * [suspends] */
+    csgi_status (*read)(csgi_transfer *self, csgi_str *piece);
+    /* Ends it. The connection is used again if everything was read, and else closed. Harmless with
+     * NULL. [task] */
+    void (*close)(csgi_transfer *self);
 } csgi_client_extension;
 
 #endif
