@@ -125,14 +125,24 @@ void edition_start(edition *self, buffer *problem, void (*on_done)(void *arg, cs
 typedef struct kept_state {
     csgi_sink sink;
     buffer bytes;
+    csgi_status failure; /* of a write, which save need not have looked at */
 } kept_state;
+
+/* What is logged once it is certain, a line for each. */
+typedef struct hand_over_report {
+    buffer news, warnings;
+} hand_over_report;
 
 static csgi_status on_write(csgi_sink *sink, csgi_str bytes)
 {
     kept_state *self = CONTAINER_OF(sink, kept_state, sink);
 
-    if (!bytes.ptr) return bytes.len ? CSGI_EINVAL : CSGI_OK;
-    return buffer_append_str(&self->bytes, bytes);
+    csgi_status status = CSGI_OK;
+
+    if (bytes.ptr) status = buffer_append_str(&self->bytes, bytes);
+    if (!bytes.ptr && bytes.len) status = CSGI_EINVAL;
+    if (status != CSGI_OK) self->failure = status;
+    return status;
 }
 
 /* Its predecessor, if that has state to hand over and this one takes it; or NULL. */
@@ -145,22 +155,27 @@ static instance *predecessor_of(const edition *self, const instance *heir)
     return before;
 }
 
-static csgi_status restore(instance *heir, uint32_t version, csgi_str bytes, buffer *problem)
+static csgi_status restore(instance *heir, uint32_t version, csgi_str bytes,
+                           hand_over_report *report, buffer *problem)
 {
     char reason[STATUS_REASON_SIZE];
     csgi_status status;
 
+    heir->error.len = 0; /* what create said is no reason */
     app_set_tell_step(heir->set, heir->plugin_name, "restore");
     status = heir->plugin->descriptor.restore(heir->state, version, bytes);
     app_set_tell_step(heir->set, heir->plugin_name, NULL);
     if (status == CSGI_OK) {
-        log_info("%.*s took over the state of its predecessor (version %u, %zu bytes)",
-                 STR_ARG(heir->name), version, bytes.len);
+        buffer_printf(&report->news,
+                      "%.*s took over the state of its predecessor (version %u, %zu bytes)\n",
+                      STR_ARG(heir->name), version, bytes.len);
         return CSGI_OK;
     }
     if (status == CSGI_ENOTSUP) {
-        log_warning("%.*s starts afresh: it does not know version %u of its predecessor's state",
-                    STR_ARG(heir->name), version);
+        buffer_printf(&report->warnings,
+                      "%.*s starts afresh: it does not know version %u of its predecessor's "
+                      "state\n",
+                      STR_ARG(heir->name), version);
         return CSGI_OK;
     }
     status_reason(status, buffer_str(&heir->error), reason);
@@ -169,42 +184,75 @@ static csgi_status restore(instance *heir, uint32_t version, csgi_str bytes, buf
     return CSGI_EFAIL;
 }
 
+static csgi_status save(instance *from, kept_state *kept, uint32_t *version)
+{
+    csgi_status status;
+
+    from->error.len = 0;
+    app_set_tell_step(from->set, from->plugin_name, "save");
+    status = from->plugin->descriptor.save(from->state, &kept->sink, version);
+    app_set_tell_step(from->set, from->plugin_name, NULL);
+    return status == CSGI_OK ? kept->failure : status;
+}
+
 /* What calls of the old code write from now on is not seen by the new. */
-static csgi_status hand_over(instance *from, instance *heir, buffer *problem)
+static void report_lost(const instance *from, hand_over_report *report)
+{
+    if (!from->uses) return;
+    buffer_printf(&report->news,
+                  "%.*s: what the %zu request%s on generation %llu still write%s to its state is "
+                  "lost\n",
+                  STR_ARG(from->name), from->uses, from->uses == 1 ? "" : "s",
+                  (unsigned long long)from->plugin->generation, from->uses == 1 ? "s" : "");
+}
+
+static csgi_status hand_over(instance *from, instance *heir, hand_over_report *report,
+                             buffer *problem)
 {
     kept_state kept = { .sink = { on_write } };
     char reason[STATUS_REASON_SIZE];
     uint32_t version = 0;
-    csgi_status status;
+    csgi_status status = save(from, &kept, &version);
 
-    app_set_tell_step(from->set, from->plugin_name, "save");
-    status = from->plugin->descriptor.save(from->state, &kept.sink, &version);
-    app_set_tell_step(from->set, from->plugin_name, NULL);
     if (status == CSGI_OK) {
-        status = restore(heir, version, buffer_str(&kept.bytes), problem);
-        if (status == CSGI_OK && from->uses)
-            log_info("%.*s: what the %zu requests on generation %llu still write to its state is "
-                     "lost",
-                     STR_ARG(from->name), from->uses, (unsigned long long)from->plugin->generation);
+        status = restore(heir, version, buffer_str(&kept.bytes), report, problem);
+        report_lost(from, report);
     } else {
         status_reason(status, buffer_str(&from->error), reason);
-        log_warning("%.*s starts afresh: its predecessor could not save its state: %s",
-                    STR_ARG(heir->name), reason);
+        buffer_printf(&report->warnings,
+                      "%.*s starts afresh: its predecessor could not save its state: %s\n",
+                      STR_ARG(heir->name), reason);
         status = CSGI_OK;
     }
     buffer_fini(&kept.bytes);
     return status;
 }
 
+static void log_lines(const buffer *lines, log_level level)
+{
+    for (csgi_str rest = buffer_str(lines); rest.len;) {
+        csgi_str line = str_take(&rest, '\n');
+
+        log_write(level, "%.*s", STR_ARG(line));
+    }
+}
+
 static csgi_status hand_over_all(edition *self, buffer *problem)
 {
+    hand_over_report report = { 0 };
     csgi_status status = CSGI_OK;
 
     for (size_t i = 0; i < self->app_count && status == CSGI_OK; i++) {
         instance *before = predecessor_of(self, self->apps[i]);
 
-        if (before) status = hand_over(before, self->apps[i], problem);
+        if (before) status = hand_over(before, self->apps[i], &report, problem);
     }
+    if (status == CSGI_OK) {
+        log_lines(&report.news, LOG_INFO);
+        log_lines(&report.warnings, LOG_WARNING);
+    }
+    buffer_fini(&report.news);
+    buffer_fini(&report.warnings);
     return status;
 }
 

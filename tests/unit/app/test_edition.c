@@ -5,6 +5,8 @@
 
 #include <csgi/ext/draft/notice.h>
 
+#include "failing_malloc.h"
+
 static char trace[512];
 
 __attribute__((format(printf, 1, 2))) static void note(const char *format, ...)
@@ -25,14 +27,15 @@ typedef struct state {
 } state;
 
 static int versions_made;
+static const csgi_host *last_host; /* of the instance that was made last */
 
 static csgi_status create(const csgi_host *host, csgi_str config_json, void **out)
 {
     state *self = calloc(1, sizeof *self);
 
     (void)config_json;
-    assert_non_null(self);
-    self->host = host;
+    if (!self) return CSGI_ENOMEM;
+    self->host = last_host = host;
     self->counter = ++versions_made;
     note("+%d ", self->counter);
     *out = self;
@@ -308,13 +311,17 @@ static void a_stop_ends_what_was_replaced_too(void **unused)
 static csgi_status save_status, restore_status;
 static char restored[64];
 
+static size_t big_state; /* so many bytes more, whatever becomes of them */
+
 static csgi_status save(void *made, csgi_sink *out, uint32_t *version)
 {
     csgi_status status = out->write(out, STR("forty"));
 
-    (void)made;
     *version = 7;
     if (status == CSGI_OK) status = out->write(out, STR("-two"));
+    (void)made;
+    for (size_t i = 0; i < big_state; i++)
+        out->write(out, STR("."));
     return status ? status : save_status;
 }
 
@@ -407,6 +414,150 @@ static void a_failing_restore_keeps_the_old(void **unused)
     stop_all(&f);
 }
 
+static csgi_status refuse_state(void *made, uint32_t version, csgi_str bytes)
+{
+    (void)made;
+    (void)version;
+    (void)bytes;
+    return CSGI_EINVAL;
+}
+
+static void nothing_is_said_of_state_before_all_have_taken_over(void **unused)
+{
+    fixture f;
+    buffer problem = { 0 };
+    csgi_status status = 99;
+
+    (void)unused;
+    save_status = restore_status = CSGI_OK;
+    trace[0] = '\0';
+    fixture_open(&f, NULL);
+    for (int i = 0; i < 2; i++) {
+        plugin *made = versioned(&f, i ? "other" : "app");
+
+        made->descriptor.save = save;
+        made->descriptor.endpoints = i ? NULL : endpoints;
+        made->descriptor.endpoint_count = i ? 0 : COUNT_OF(endpoints);
+        fixture_add(&f, made);
+    }
+    fixture_route(&f);
+    app_set_startup(f.set, on_first_started, &status);
+    loop_run(f.loop);
+    for (int i = 0; i < 2; i++) {
+        plugin *made = versioned(&f, i ? "other" : "app");
+
+        made->descriptor.save = save;
+        made->descriptor.restore = i ? refuse_state : restore;
+        made->descriptor.endpoint_count = i ? 0 : COUNT_OF(endpoints);
+        fixture_add(&f, made);
+    }
+    start_next(&f);
+    assert_int_equal(edition_route_defaults(f.next, &problem), CSGI_OK);
+    assert_int_equal(edition_serve(f.next, &problem), CSGI_EFAIL);
+    assert_not_logged(&f, "app took over");
+    buffer_fini(&problem);
+    edition_discard(f.next);
+    f.next = NULL;
+    stop_all(&f);
+}
+
+static void what_create_said_is_no_reason_of_restore(void **unused)
+{
+    fixture f;
+    buffer problem = { 0 };
+
+    (void)unused;
+    save_status = CSGI_OK;
+    open_first(&f);
+    f.plugins[0].descriptor.save = save;
+    add_saving(&f)->descriptor.restore = refuse_state;
+    start_next(&f);
+    assert_int_equal(edition_route_defaults(f.next, &problem), CSGI_OK);
+    (last_host->fail)(last_host, CSGI_EFAIL, STR("an old story"));
+    assert_int_equal(edition_serve(f.next, &problem), CSGI_EFAIL);
+    assert_int_equal(buffer_append(&problem, "", 1), CSGI_OK);
+    assert_null(strstr(problem.bytes, "an old story"));
+    buffer_fini(&problem);
+    edition_discard(f.next);
+    f.next = NULL;
+    stop_all(&f);
+}
+
+static void a_state_that_was_not_written_whole_is_not_handed_over(void **unused)
+{
+    fixture f;
+    buffer problem = { 0 };
+
+    (void)unused;
+    save_status = restore_status = CSGI_OK;
+    open_first(&f);
+    f.plugins[0].descriptor.save = save;
+    add_saving(&f);
+    start_next(&f);
+    restored[0] = '\0';
+    assert_int_equal(edition_route_defaults(f.next, &problem), CSGI_OK);
+    big_state = 100000;
+    failing_malloc_after(3);
+    assert_int_equal(edition_serve(f.next, &problem), CSGI_OK);
+    assert_true(failing_malloc_off());
+    big_state = 0;
+    f.next = NULL;
+    assert_string_equal(restored, "");
+    assert_string_equal(run_get(&f, "/version")->body, "2");
+    stop_all(&f);
+}
+
+/* As the reloader does it, with each allocation failing in turn. */
+static csgi_status try_next(fixture *f, plugin *made, csgi_status *started)
+{
+    buffer problem = { 0 };
+    csgi_status status = edition_new(f->set, &f->next);
+
+    if (status == CSGI_OK)
+        status = edition_add(f->next, made, made->descriptor.name, STR("{}"), &problem);
+    if (status == CSGI_OK) status = edition_route_defaults(f->next, &problem);
+    if (status == CSGI_OK) {
+        edition_start(f->next, NULL, on_first_started, started);
+        loop_run(f->loop);
+        status = *started;
+    }
+    if (status == CSGI_OK) status = edition_serve(f->next, &problem);
+    if (status != CSGI_OK) edition_discard(f->next);
+    f->next = NULL;
+    buffer_fini(&problem);
+    return status;
+}
+
+static void without_memory_the_old_app_goes_on(void **unused)
+{
+    fixture f;
+    plugin *second;
+    bool failed = true;
+    size_t n;
+
+    (void)unused;
+    save_status = restore_status = CSGI_OK;
+    open_first(&f);
+    f.plugins[0].descriptor.save = save;
+    second = versioned(&f, "app");
+    second->descriptor.save = save;
+    second->descriptor.restore = restore;
+    for (n = 0; failed; n++) {
+        csgi_status started = 99, status;
+
+        trace[0] = '\0';
+        failing_malloc_after(n);
+        status = try_next(&f, second, &started);
+        failed = failing_malloc_off();
+        if (status == CSGI_OK) break; /* what is logged, and what is saved, may be missing */
+        assert_true(failed);
+        assert_string_equal(run_get(&f, "/version")->body, "1");
+    }
+    assert_true(n > 5);
+    assert_string_not_equal(run_get(&f, "/version")->body, "1");
+    stop_all(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +572,10 @@ int main(void)
         cmocka_unit_test(an_unknown_version_is_a_fresh_start),
         cmocka_unit_test(a_failing_save_is_a_fresh_start),
         cmocka_unit_test(a_failing_restore_keeps_the_old),
+        cmocka_unit_test(what_create_said_is_no_reason_of_restore),
+        cmocka_unit_test(nothing_is_said_of_state_before_all_have_taken_over),
+        cmocka_unit_test(a_state_that_was_not_written_whole_is_not_handed_over),
+        cmocka_unit_test(without_memory_the_old_app_goes_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
