@@ -233,6 +233,38 @@ def test_a_server_that_stops_tells_its_state_and_reloads_no_more(server):
         assert slow.read_response().text == "1"
 
 
+def test_a_reload_that_the_servers_end_cuts_short_is_answered(server):
+    replace(server, version(2, "hang_startup"))
+    results = []
+    reload = threading.Thread(target=lambda: results.append(run(server, "reload")))
+    reload.start()
+    wait_until(lambda: status(server)["reloading"], "the reload has begun")
+    server.send_signal(signal.SIGTERM)
+    reload.join()
+    (result,) = results
+    assert result.returncode == 1 and result.stdout == ""
+    assert result.stderr == "capricorn reload: the reload was given up: the server stops\n"
+    server.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_server_that_has_become_another_user_stays_its_starters(serve):
+    server = serve(start=False, arguments=["--user", "nobody"])
+    old = replace(server, version(1))
+    os.utime(old, (1, 1))  # nobody is writing it any more
+    server.start()
+    assert status(server)["server"]["pid"] == server.pid
+    assert place(server).lstat().st_uid == 0
+    assert run(server, "reload").returncode == 0
+    left = place(server)
+    server.process.send_signal(signal.SIGINT)
+    server.process.wait(seconds(20))
+    assert left.exists()  # the server may not even look there; the next one removes it
+    second = serve(environment={"XDG_RUNTIME_DIR": str(server.directory)})
+    assert not left.exists() and place(second).parent != left.parent
+    second.stop()
+
+
 def test_it_speaks_http_and_refuses_the_rest(server):
     path = place(server)
     got = ask(path, "GET", "/status")
