@@ -4,11 +4,16 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/list.h"
 #include "base/str.h"
 #include "loop/offload.h"
 #include "reload/stage.h"
+
+/* A start waits for so long for a file that has just been put there. */
+#define START_TRIES    10
+#define START_PAUSE_US 20000u
 
 typedef struct entry {
     list_node node;
@@ -151,12 +156,26 @@ static csgi_status do_open(void *arg)
     return load_copy(self, &copy);
 }
 
+/* Before there is a loop to wait on. */
+static csgi_status open_at_start(opening *self)
+{
+    size_t mark = self->problem->len;
+
+    for (int tries = 1;; tries++) {
+        csgi_status status = do_open(self);
+
+        if (status != CSGI_EBUSY || tries == START_TRIES) return status;
+        self->problem->len = mark;
+        usleep(START_PAUSE_US);
+    }
+}
+
 /* Where it may: a thread does it. */
 static csgi_status run_open(opening *self)
 {
     csgi_status result, status;
 
-    if (!task_current(self->registry->loop)) return do_open(self);
+    if (!task_current(self->registry->loop)) return open_at_start(self);
     status = offload_run(self->registry->loop, do_open, self, &result);
     return status == CSGI_OK ? result : status;
 }
