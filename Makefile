@@ -127,6 +127,13 @@ $(BUILD)/generated/cli/pool.%.inc: examples/postgres/pool.%
 	@mkdir -p $(@D)
 	$(Q)$(AS_STRING) $< > $@
 
+# The dashboard's files, likewise.
+DASHBOARD := $(patsubst server/%,$(BUILD)/generated/%.inc,$(wildcard server/worker/dashboard/*))
+$(BUILD)/server/worker/dashboard.o: $(DASHBOARD)
+$(BUILD)/generated/worker/dashboard/%.inc: server/worker/dashboard/%
+	@mkdir -p $(@D)
+	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
+
 $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(OPT) $(SANFLAGS) $(FAT_LTO) -w -fPIE -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) -c -o $@ $<

@@ -22,6 +22,7 @@ typedef struct app_options {
     /* An app that has not answered startup by then has failed; 0: 30 s. Likewise shutdown: 10 s. */
     uint64_t startup_timeout_ms, shutdown_timeout_ms;
     uint64_t defer_timeout_ms; /* of one call's deferred functions together; 0: 10 s */
+    bool notes_waits;          /* app_set_get_call can say what a call waits for */
     /* Told before the server enters a plugin outside of a task ("create"), and with NULL after; may
      * be NULL. */
     void (*on_step)(csgi_str plugin, const char *step);
@@ -107,6 +108,19 @@ typedef struct app_info {
 bool app_set_get_app(const app_set *self, size_t index, app_info *out);
 /* Requests that were answered 503 since the start because no thread was free. */
 uint64_t app_set_threads_refused(const app_set *self);
+/* A call that is running; its texts are valid until the loop runs on. */
+typedef struct app_call {
+    csgi_str method, path, app, endpoint;
+    uint64_t generation; /* of the plugin that it runs */
+    uint64_t began_ns;   /* on loop_clock_ns; 0: it is not known */
+    /* "receive", "fetch"; "": it runs. about: "http://...". With app_options.notes_waits; else only
+     * the exchange's own waits are known, and others are "something". */
+    const char *waits_for;
+    csgi_str about;
+    size_t tasks; /* that it has spawned, and run */
+} app_call;
+/* The newest first. False: there are not so many. [loop] or task */
+bool app_set_get_call(const app_set *self, size_t index, app_call *out);
 size_t app_set_route_count(const app_set *self); /* in the table now */
 /* "weather generation 2 (3 requests on generation 1)", of all apps; none: "no app". */
 void app_set_print_serving(const app_set *self, buffer *out);

@@ -16,6 +16,11 @@ extern const csgi_client_extension ext_client;
 extern const csgi_notice_extension ext_notice;
 extern const csgi_wait_extension ext_wait;
 
+/* The task, client and wait extensions for `dev`: what each function is about to wait for, its task
+ * says while it does (task_set_note). NULL: another extension, for which there is nothing to say.
+ * [loop] */
+const void *ext_noted(const csgi_host *host, const char *id);
+
 /* Frees the clients that an app has left. [loop] */
 void ext_client_free_all(instance *owner);
 

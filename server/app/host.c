@@ -12,8 +12,9 @@
 
 static const void *on_extension(const csgi_host *host, const char *id)
 {
-    (void)host;
     if (!id) return NULL;
+    if (((const instance *)host->server)->set->options.notes_waits && ext_noted(host, id))
+        return ext_noted(host, id);
     if (strcmp(id, CSGI_TASK_EXTENSION) == 0) return &ext_task;
     if (strcmp(id, CSGI_CLIENT_EXTENSION) == 0) return &ext_client;
     if (strcmp(id, CSGI_NOTICE_EXTENSION) == 0) return &ext_notice;

@@ -39,6 +39,7 @@ struct task {
     task_fn fn;
     task_end_fn on_end;
     void *arg, *owner;
+    const task_note *note;
     task_deadline *deadlines; /* the innermost first */
     stack *stack;
     char *error;

@@ -57,6 +57,17 @@ csgi_status loop_watch_signal(loop *self, int signum, void (*on_signal)(void *ar
                               void *arg);
 void loop_close_signals(loop *self);
 
+/* A stall that has ended. */
+#define LOOP_STALLS_KEPT 20u
+typedef struct loop_stall {
+    uint64_t number;  /* from 1 on */
+    int64_t at_ms;    /* since 1970, when it ended */
+    uint64_t held_ms; /* for so long at least */
+    char holder[128]; /* "plugin P, endpoint E" */
+} loop_stall;
+/* The last ones: the newest is 0; NULL: there are not so many. Valid until the next. [loop] */
+const loop_stall *loop_get_stall(const loop *self, size_t index);
+
 /* libuv's loop, for net/ alone: a uv_loop_t. */
 void *loop_uv(loop *self);
 /* 64 KiB that reads land in, shared by all connections; its content does not survive the read's

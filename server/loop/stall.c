@@ -111,14 +111,29 @@ static void *detector_main(void *arg)
 }
 
 /* The detector has told the stall of the segment that ends now. */
-static void tell_end(const stall *self)
+static void tell_end(stall *self)
 {
     uint64_t since_ns = atomic_load_explicit(&self->stalled_since_ns, memory_order_relaxed);
     const task_label *holder = atomic_load_explicit(&self->holder, memory_order_relaxed);
+    loop_stall *past = &self->past[self->past_count % LOOP_STALLS_KEPT];
     char text[256];
+    struct timespec now;
 
+    clock_gettime(CLOCK_REALTIME, &now);
+    past->number = ++self->past_count;
+    past->at_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    past->held_ms = (loop_clock_ns() - since_ns) / NS_PER_MS;
+    task_label_print(holder, past->holder, sizeof past->holder);
     log_warning("%s held the loop for %llu ms in all", task_label_print(holder, text, sizeof(text)),
-                (unsigned long long)((loop_clock_ns() - since_ns) / NS_PER_MS));
+                (unsigned long long)past->held_ms);
+}
+
+const loop_stall *loop_get_stall(const loop *self, size_t index)
+{
+    const stall *from = &self->stall;
+
+    if (index >= from->past_count || index >= LOOP_STALLS_KEPT) return NULL;
+    return &from->past[(from->past_count - 1 - index) % LOOP_STALLS_KEPT];
 }
 
 /* segment is stored first: who sees the new holder sees the new segment too. */

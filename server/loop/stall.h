@@ -26,6 +26,8 @@ typedef struct stall {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool must_stop; /* under lock */
+    loop_stall past[LOOP_STALLS_KEPT];
+    uint64_t past_count;
 } stall;
 
 /* 0, or CSGI_EFAIL with the reason logged. */

@@ -284,6 +284,25 @@ void *task_get_owner(const task *self)
     return self->owner;
 }
 
+const task_note *task_set_note(loop *owner, const task_note *note)
+{
+    task *current = owner->tasks.current;
+    const task_note *before = current ? current->note : NULL;
+
+    if (current) current->note = note;
+    return before;
+}
+
+const task_note *task_get_note(const task *self)
+{
+    return self->note;
+}
+
+const task_wait *task_get_wait(const task *self)
+{
+    return self->waiting;
+}
+
 size_t task_count(const loop *owner)
 {
     return owner->tasks.count;

@@ -36,6 +36,19 @@ void task_set_owner(task *self, void *owner);
 void *task_get_owner(const task *self);
 size_t task_count(const loop *loop);
 
+/* What a task is about to wait for, for those who list tasks: { "fetch", url }. */
+typedef struct task_note {
+    const char *what;
+    csgi_str about; /* may be empty */
+} task_note;
+
+/* Sets the note of the running task, which stays where it is until the next one is set; NULL: none.
+ * Returns the one before. On the loop's own stack it does nothing. [loop] or task */
+const task_note *task_set_note(loop *loop, const task_note *note);
+const task_note *task_get_note(const task *self);
+/* The wait that it is suspended in; NULL: it runs, or is about to. */
+const struct task_wait *task_get_wait(const task *self);
+
 /* One wait of one task, on its stack:
  *     task_wait wait;
  *     task_wait_begin(loop, &wait);

@@ -28,6 +28,9 @@ struct session_set {
     uint64_t requests_left; /* 0: on_max_requests has been told, or never is */
     void (*on_max_requests)(void *arg);
     void *on_max_requests_arg;
+    bool (*answer_first)(void *arg, exchange *request);
+    void (*on_answered)(void *arg, const exchange *request);
+    void *watcher;
     list_node sessions;
     size_t count;
     bool draining;
@@ -61,6 +64,10 @@ static void on_request(void *owner, exchange *request)
         refuse(request, 421, "This connection is not secured, and the request target says https");
         return;
     }
+    if (set->answer_first) {
+        if (!request->began_ns) request->began_ns = loop_clock_ns();
+        if (set->answer_first(set->watcher, request)) return;
+    }
     if (set->proxy_headers) status = exchange_apply_forwarded(request, set->proxies);
     if (status == CSGI_OK) {
         set->on_request(set->on_request_arg, request);
@@ -75,8 +82,10 @@ static void on_request(void *owner, exchange *request)
 
 static void on_response(void *owner, exchange *request)
 {
-    const session *self = owner;
-    if (self->set->log && !request->is_unlogged) access_log_write(self->set->log, request);
+    const session_set *set = ((const session *)owner)->set;
+
+    if (set->log && !request->is_unlogged) access_log_write(set->log, request);
+    if (set->on_answered) set->on_answered(set->watcher, request);
 }
 
 static void tell_if_empty(session_set *self)
@@ -185,6 +194,9 @@ session_set *session_set_new(app_set *apps, const session_options *options, buff
     self->requests_left = options->max_requests;
     self->on_max_requests = options->on_max_requests;
     self->on_max_requests_arg = options->on_max_requests_arg;
+    self->answer_first = options->answer_first;
+    self->on_answered = options->on_answered;
+    self->watcher = options->watcher;
     list_init(&self->sessions);
     return self;
 }

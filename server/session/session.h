@@ -24,6 +24,12 @@ typedef struct session_options {
     void *on_request_arg;
     void (*on_max_requests)(void *arg); /* told once, inside a connection's event */
     void *on_max_requests_arg;
+    /* For `dev`; NULL: nobody watches. The first sees each request before anybody else, as its peer
+     * has sent it, with began_ns set; true: it has answered, and taken the exchange over. The
+     * second sees each whose response has ended. */
+    bool (*answer_first)(void *arg, exchange *request);
+    void (*on_answered)(void *arg, const exchange *request);
+    void *watcher;
 } session_options;
 
 /* NULL: *problem is a sentence, or empty: no memory. */

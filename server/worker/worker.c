@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -16,12 +15,14 @@
 #include "loop/timer.h"
 #include "session/session.h"
 #include "worker/control.h"
+#include "worker/dashboard.h"
 #include "worker/identity.h"
 #include "worker/listeners.h"
 #include "worker/orphans.h"
 #include "worker/pid_file.h"
 #include "worker/plugins.h"
 #include "worker/reload.h"
+#include "worker/settings.h"
 #include "worker/status.h"
 #include "worker/systemd.h"
 
@@ -49,7 +50,9 @@ typedef struct worker {
     systemd manager;
     registry *registry;
     reloader *reloader;
-    control *control; /* NULL: none */
+    control *control;                    /* NULL: none */
+    bool has_dashboard, has_live_reload; /* for developers: never in `run` */
+    dashboard *dashboard;                /* NULL: none */
     uint64_t began_ns;
     app_set *apps;
     session_set *sessions;
@@ -166,6 +169,7 @@ static void begin_drain(worker *self)
 {
     self->stage = STAGE_DRAINING;
     listeners_close(&self->listeners);
+    dashboard_stop(self->dashboard);
     app_set_drain(self->apps);
     timer_start(self->loop, &self->patience, self->options->timeout_graceful_shutdown_ms);
     session_set_drain(self->sessions, on_no_sessions, self);
@@ -283,7 +287,7 @@ static csgi_status bind_listeners(worker *self, buffer *problem)
 static csgi_status print_status(void *arg, buffer *out)
 {
     const worker *self = arg;
-    const status_sources from = { .mode = "run",
+    const status_sources from = { .mode = self->has_dashboard ? "dev" : "run",
                                   .state = self->stage == STAGE_SERVING ? "serving" : "stopping",
                                   .url = buffer_str(&self->url),
                                   .began_ns = self->began_ns,
@@ -367,30 +371,6 @@ static csgi_status read_proxies(worker *self)
     return status;
 }
 
-/* Where 0 says "no limit", http1 wants UINT64_MAX: its own 0 is the default. */
-static uint64_t or_no_limit(uint64_t limit)
-{
-    return limit ? limit : UINT64_MAX;
-}
-
-static http1_options http1_options_of(const server_options *options, csgi_str fixed_lines)
-{
-    return (http1_options){
-        .server_header = options->server_header && !headers_have(&options->headers, STR("server")),
-        .date_header = options->date_header && !headers_have(&options->headers, STR("date")),
-        .fixed_lines = fixed_lines,
-        .max_request_line = options->limit_request_line,
-        .max_headers = options->limit_headers,
-        .max_header_size = options->limit_header_size,
-        .max_body = or_no_limit(options->limit_body),
-        .max_requests = options->limit_requests_per_connection,
-        .keep_alive_ms = options->timeout_keep_alive_ms,
-        .headers_ms = or_no_limit(options->timeout_headers_ms),
-        .body_ms = or_no_limit(options->timeout_body_ms),
-        .write_ms = or_no_limit(options->timeout_write_ms),
-    };
-}
-
 static csgi_status make_apps(worker *self, buffer *problem)
 {
     const app_options of_apps = { .server_url = buffer_str(&self->url),
@@ -398,9 +378,10 @@ static csgi_status make_apps(worker *self, buffer *problem)
                                   .answers_health = self->options->health,
                                   .max_concurrency = self->options->limit_concurrency,
                                   .startup_timeout_ms = self->options->timeout_startup_ms,
+                                  .notes_waits = self->has_dashboard,
                                   .on_step = crash_set_step };
     const session_options of_sessions = {
-        .http1 = http1_options_of(self->options, buffer_str(&self->fixed_lines)),
+        .http1 = settings_of_http1(self->options, buffer_str(&self->fixed_lines)),
         .access_log = self->options->access_log,
         .json_log = self->options->log_format == LOG_JSON,
         .access_log_format = self->options->access_log_format,
@@ -410,6 +391,9 @@ static csgi_status make_apps(worker *self, buffer *problem)
         .max_requests = self->max_requests,
         .on_max_requests = on_max_requests,
         .on_max_requests_arg = self,
+        .answer_first = self->dashboard ? dashboard_answer_first : NULL,
+        .on_answered = self->dashboard ? dashboard_on_answered : NULL,
+        .watcher = self->dashboard,
     };
     csgi_status status = read_proxies(self);
 
@@ -419,16 +403,6 @@ static csgi_status make_apps(worker *self, buffer *problem)
     self->sessions = session_set_new(self->apps, &of_sessions, problem);
     if (self->sessions) return CSGI_OK;
     return problem->len ? CSGI_EINVAL : CSGI_ENOMEM;
-}
-
-/* Several that are started together are not to stop together. */
-static uint64_t choose_max_requests(const server_options *options)
-{
-    uint64_t random = 0, jitter = options->limit_max_requests_jitter;
-
-    if (options->limit_max_requests == 0 || jitter == 0) return options->limit_max_requests;
-    if (getrandom(&random, sizeof random, 0) != sizeof random) random = (uint64_t)getpid();
-    return options->limit_max_requests + random % (jitter + 1);
 }
 
 static csgi_status give_sockets(void *arg, uid_t user, gid_t group, buffer *problem)
@@ -449,6 +423,27 @@ static csgi_status assume_identity(worker *self, buffer *problem)
     return identity_assume(options->user, options->group, give_sockets, self, problem);
 }
 
+static csgi_status make_dashboard(worker *self)
+{
+    const dashboard_parts parts = {
+        .loop = self->loop,
+        .url = buffer_str(&self->url),
+        .has_live_reload = self->has_live_reload,
+        .has_unknown_peers = self->options->proxy_protocol,
+        .print_status = print_status,
+        .arg = self,
+    };
+
+    return self->has_dashboard ? dashboard_new(&parts, &self->dashboard) : CSGI_OK;
+}
+
+static void on_reload_tried(void *arg, csgi_str problem)
+{
+    worker *self = arg;
+
+    if (self->dashboard) dashboard_tell(self->dashboard, problem.len == 0);
+}
+
 static csgi_status make_reloader(worker *self, const plugin_choice *choice, buffer *problem)
 {
     csgi_status status = registry_new(self->loop, self->options, &self->registry, problem);
@@ -456,16 +451,21 @@ static csgi_status make_reloader(worker *self, const plugin_choice *choice, buff
                              .apps = self->apps,
                              .registry = self->registry,
                              .options = self->options,
-                             .choice = choice };
+                             .choice = choice,
+                             .on_attempt = on_reload_tried,
+                             .arg = self };
 
-    return status == CSGI_OK ? reloader_new(&parts, &self->reloader) : status;
+    if (status == CSGI_OK) status = reloader_new(&parts, &self->reloader);
+    if (status == CSGI_OK && self->dashboard)
+        dashboard_open(self->dashboard, self->apps, self->reloader);
+    return status;
 }
 
 static csgi_status make_parts(worker *self, const plugin_choice *choice, buffer *problem)
 {
     csgi_status status = make_loop(self);
 
-    self->max_requests = choose_max_requests(self->options);
+    self->max_requests = settings_choose_max_requests(self->options);
     if (status == CSGI_OK) status = bind_listeners(self, problem);
     if (status == CSGI_OK)
         status = control_bind(self->loop, self->options, &self->control, problem);
@@ -473,6 +473,7 @@ static csgi_status make_parts(worker *self, const plugin_choice *choice, buffer 
     if (status == CSGI_OK) status = listeners_print_url(&self->listeners, &self->url);
     if (status == CSGI_OK)
         status = headers_print_lines(&self->options->headers, &self->fixed_lines);
+    if (status == CSGI_OK) status = make_dashboard(self);
     if (status == CSGI_OK) status = make_apps(self, problem);
     return status == CSGI_OK ? make_reloader(self, choice, problem) : status;
 }
@@ -567,6 +568,7 @@ int worker_run(const server_options *options, bind_list *binds, const plugin_cho
     registry_free(self.registry);
     session_set_free(self.sessions);
     control_free(self.control);
+    dashboard_free(self.dashboard);
     exchange_pool_clear();
     stream_pool_clear();
     if (self.loop) loop_free(self.loop);

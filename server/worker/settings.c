@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * Translating options. */
+#include "worker/settings.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "config/header_text.h"
+
+/* Where 0 says "no limit", http1 wants UINT64_MAX: its own 0 is the default. */
+static uint64_t or_no_limit(uint64_t limit)
+{
+    return limit ? limit : UINT64_MAX;
+}
+
+http1_options settings_of_http1(const server_options *options, csgi_str fixed_lines)
+{
+    return (http1_options){
+        .server_header = options->server_header && !headers_have(&options->headers, STR("server")),
+        .date_header = options->date_header && !headers_have(&options->headers, STR("date")),
+        .fixed_lines = fixed_lines,
+        .max_request_line = options->limit_request_line,
+        .max_headers = options->limit_headers,
+        .max_header_size = options->limit_header_size,
+        .max_body = or_no_limit(options->limit_body),
+        .max_requests = options->limit_requests_per_connection,
+        .keep_alive_ms = options->timeout_keep_alive_ms,
+        .headers_ms = or_no_limit(options->timeout_headers_ms),
+        .body_ms = or_no_limit(options->timeout_body_ms),
+        .write_ms = or_no_limit(options->timeout_write_ms),
+    };
+}
+
+uint64_t settings_choose_max_requests(const server_options *options)
+{
+    uint64_t random = 0, jitter = options->limit_max_requests_jitter;
+
+    if (options->limit_max_requests == 0 || jitter == 0) return options->limit_max_requests;
+    if (getrandom(&random, sizeof random, 0) != sizeof random) random = (uint64_t)getpid();
+    return options->limit_max_requests + random % (jitter + 1);
+}

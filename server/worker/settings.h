@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ * The server's options in the words of those who act on them. */
+#ifndef CAPRICORN_WORKER_SETTINGS_H
+#define CAPRICORN_WORKER_SETTINGS_H
+
+#include "config/options.h"
+#include "http1/http1.h"
+
+/* The lines of --header, which are borrowed, too. */
+http1_options settings_of_http1(const server_options *options, csgi_str fixed_lines);
+/* --limit-max-requests with its jitter: several that are started together are not to stop together.
+ * 0: no limit. */
+uint64_t settings_choose_max_requests(const server_options *options);
+
+#endif
