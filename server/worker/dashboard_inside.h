@@ -31,6 +31,7 @@ struct dashboard {
     uint64_t recent_count;
 };
 
+/* Since 1970. */
 int64_t dashboard_time_ms(void);
 /* What open pages compare: it changes when they are to load again. */
 csgi_str dashboard_serving(const dashboard *self, char out[48]);

@@ -4,7 +4,7 @@
 #define CAPRICORN_WORKER_SETTINGS_H
 
 #include "config/options.h"
-#include "http1/http1.h"
+#include "session/session.h"
 
 /* The lines of --header, which are borrowed, too. */
 http1_options settings_of_http1(const server_options *options, csgi_str fixed_lines);
