@@ -148,6 +148,7 @@ static bool all_in(csgi_str text, uint8_t place)
 {
     uint8_t common = place;
 
+#pragma GCC unroll 4
     for (size_t i = 0; i < text.len; i++)
         common &= places[(unsigned char)text.ptr[i]];
     return common;
