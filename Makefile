@@ -251,7 +251,7 @@ CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
 
 .PHONY: help run deps test test-unit test-integration test-abi asan tsan fuzz-smoke lint lint-tidy fmt \
         chroot-check install-check docker-check bench bench-programs bench-memory \
-        bench-slow-clients bench-postgres bench-instructions install uninstall clean
+        bench-slow-clients bench-postgres bench-reload bench-instructions install uninstall clean
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 22
 
@@ -307,6 +307,9 @@ bench-slow-clients: bench-programs ## what 5,000 slow clients do to a normal one
 
 bench-postgres: bench-programs examples ## a thousand requests that wait for PostgreSQL, and a plain one meanwhile (QUICK=1)
 	@$(BENCH)/postgres.py $(BENCH_ARGS)
+
+bench-reload: bench-programs ## from a saved file to its first answer, against others; a thousand reloads under load (QUICK=1)
+	@$(BENCH)/reload.py $(BENCH_ARGS)
 
 bench-instructions: bench-programs ## instructions a request takes, by valgrind (BENCH_ARGS='--functions 30 plain')
 	@$(BENCH)/instructions.py $(BENCH_ARGS)

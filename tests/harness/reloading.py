@@ -27,10 +27,10 @@ class Load:
     """wrk at a path until it is told to stop: its connections are there when this returns. At
     the end none of its requests may have failed, and its connections must be the same ones."""
 
-    def __init__(self, server, path="/whole", connections=64):
+    def __init__(self, server, path="/whole", connections=64, wrapper=()):
         self.server = server
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "wrk", "-t1", f"-c{connections}", "-d3600s",
+            ["setpriv", "--pdeathsig", "KILL", *wrapper, "wrk", "-t1", f"-c{connections}", "-d3600s",
              "--timeout", "30s", "-s", str(ROOT / "tests/harness/whole.lua"),
              f"http://127.0.0.1:{server.port}{path}"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

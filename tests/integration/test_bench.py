@@ -91,6 +91,19 @@ def test_requests_that_wait_for_a_database_are_measured_beside_a_plain_one():
         assert 0 < float(row["p50 ms"]) <= float(row["p99 ms"]) <= float(row["slowest ms"])
 
 
+def test_reloads_are_timed_and_counted_under_load(tmp_path):
+    path = tmp_path / "reload.json"
+    told = tables(run("reload.py", "--changes", "1", "--reloads", "10", "--only", "capricorn run",
+                      "--json", path))
+    for name, row in told["change to first new answer"].items():
+        assert name.startswith("capricorn run") and 0 < float(row["median ms"]) < 5000
+        assert row["not answered meanwhile"] == "0"
+    for row in told["replaced under load"].values():
+        assert (row["times"], row["failed"], row["connections closed"]) == ("10", "0", "0")
+        assert row["mapped versions"] == "1"
+    assert set(json.loads(path.read_text())["loads"]) == {"SIGHUP", "--reload"}
+
+
 def with_mark(mark):
     """The processes that were started, directly or not, with this in their environment."""
     found = []
