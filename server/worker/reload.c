@@ -75,6 +75,15 @@ static uint64_t hash_file(const char *path)
     return inputs_fingerprint(&only);
 }
 
+/* What is to be served, by the routes file that serves. */
+static plugin_choice choose(const reloader *self)
+{
+    plugin_choice choice = *self->parts.choice;
+
+    if (self->routes) choice.routes = self->routes;
+    return choice;
+}
+
 static csgi_status read_routes(attempt *self)
 {
     const routes_file *before = self->of->parts.choice->routes;
@@ -171,9 +180,9 @@ static csgi_status run_steps(attempt *self)
 static csgi_status watch_inputs(reloader *self, const attempt *of)
 {
     const server_options *options = of ? &of->options : self->parts.options;
-    const plugin_choice *choice = of ? &of->choice : self->parts.choice;
+    plugin_choice choice = of ? of->choice : choose(self);
     inputs found;
-    csgi_status status = inputs_list(&found, options, choice);
+    csgi_status status = inputs_list(&found, options, &choice);
 
     if (status != CSGI_OK) return status;
     status = watch_set(self->watch, (const char *const *)found.paths, found.count);
@@ -197,9 +206,7 @@ static csgi_status do_look(void *arg)
 /* Is there anything new since it was tried last? When that cannot be told, yes. [suspends] */
 static bool has_news(reloader *self)
 {
-    const plugin_choice *first = self->parts.choice;
-    plugin_choice choice = { first->files, first->file_count,
-                             self->routes ? self->routes : first->routes };
+    plugin_choice choice = choose(self);
     look begun = { .fingerprint = 0 };
     uint64_t before = self->fingerprint;
     csgi_status result;
@@ -330,7 +337,7 @@ static void tell(reloader *self, csgi_status status, buffer *problem)
 /* CSGI_EBUSY: nothing was told, and it is to be tried again. */
 static csgi_status try_once(reloader *self, bool may_wait)
 {
-    attempt made = { .of = self, .options = *self->parts.options, .choice = *self->parts.choice };
+    attempt made = { .of = self, .options = *self->parts.options, .choice = choose(self) };
     csgi_status status = run_steps(&made);
     bool was_busy =
         status == CSGI_EBUSY || (status != CSGI_OK && registry_was_busy(self->parts.registry));

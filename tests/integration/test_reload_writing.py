@@ -231,3 +231,57 @@ def test_all_of_them_under_load(server):
                 WAYS[way](version(number % 2 + 1, name=name), server.plugin_dir / f"{name}.so")
             serves(server, number % 2 + 1)
             serves(server, number % 2 + 1, "/timers")
+
+
+# ---- the routes file ----
+
+
+def write_routes(server, *paths, app="versioned:version", more=""):
+    entries = ", ".join(f'{{ "path": "{path}", "app": "{app}" }}' for path in paths)
+    count = ', { "path": "/count", "app": "versioned:count" }'
+    fresh = server.directory / ".routes"
+    fresh.write_text(f'{{ "plugins": {{ "dir": "plugins" }}, "routes": [ {entries}{count}{more} ] }}')
+    fresh.rename(server.directory / "routes.json")
+
+
+@pytest.fixture(name="routed")
+def start_routed(serve):
+    server = serve(start=False, arguments=["--no-access-log", "--reload"])
+    replace(server, version(1))
+    write_routes(server, "/a")
+    server.command.append(str(server.directory / "routes.json"))
+    return server.start()
+
+
+def test_an_edited_routes_file_is_served_and_its_app_goes_on(routed):
+    assert [get(routed, "/count") for _ in range(2)] == ["1", "2"]
+    write_routes(routed, "/a", "/b")
+    serves(routed, 1, "/b")
+    assert get(routed, "/count") == "3"
+    write_routes(routed, "/a", "/b")  # nothing new
+    (routed.directory / "routes.json").touch()
+    settled(routed, 1)
+
+
+def test_a_wrong_routes_file_is_told_and_the_mended_one_served(routed):
+    assert get(routed, "/count") == "1"
+    write_routes(routed, "b", "/c", more=', { "path": "/d", "app": "nobody" }')
+    wait_until(lambda: count(routed, "Reload failed"), "it is refused")
+    told = [line for line in routed.log() if line.startswith("ERROR")]
+    assert len(told) == 3, told  # both mistakes, and what becomes of it
+    assert get(routed, "/a") == "1"
+    write_routes(routed, "/a", "/b")
+    serves(routed, 1, "/b")
+    assert get(routed, "/count") == "2"
+
+
+def test_a_routes_file_that_is_gone_for_a_moment_changes_nothing(routed):
+    path = routed.directory / "routes.json"
+    content = path.read_text()
+    path.unlink()
+    wait_until(lambda: count(routed, "Reload failed"), "it is missed")
+    assert get(routed, "/a") == "1"
+    path.write_text(content)
+    wait_until(lambda: count(routed, "Reloaded in"), "it is back")
+    write_routes(routed, "/b")
+    serves(routed, 1, "/b")
