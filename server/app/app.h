@@ -26,6 +26,10 @@ typedef struct app_options {
     /* Told before the server enters a plugin outside of a task ("create"), and with NULL after; may
      * be NULL. */
     void (*on_step)(csgi_str plugin, const char *step);
+    /* Asked first about each request but those for health; true: it has answered, or will, and lets
+     * go of the application's reference; may be NULL. [loop] */
+    bool (*answer_first)(void *arg, exchange *request);
+    void *answer_first_arg;
     /* Told when an app that an edition has replaced is gone; may be NULL. [loop] */
     void (*on_retired)(void *arg);
     void *on_retired_arg;

@@ -104,6 +104,9 @@ void app_set_dispatch(app_set *self, exchange *request)
     if (self->options.answers_health && health_has_path(request->raw_path) &&
         health_answer(self, request, host_of(request)))
         return;
+    if (self->options.answer_first &&
+        self->options.answer_first(self->options.answer_first_arg, request))
+        return;
     if (self->table)
         app_set_dispatch_along(self, self->table->routes, request, 0);
     else

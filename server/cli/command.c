@@ -211,3 +211,29 @@ bool read_options(const command *it, int argc, char **argv, server_options *opti
     buffer_fini(&problem);
     return !asked && !is_wrong;
 }
+
+log_style choose_log_style(const server_options *options)
+{
+    bool is_terminal = isatty(STDERR_FILENO) && isatty(STDOUT_FILENO);
+
+    const char *refusal = getenv("NO_COLOR"); /* see no-color.org */
+    bool is_colored = is_terminal && (!refusal || !*refusal);
+
+    if (options->log_format == LOG_JSON) return LOG_JSON;
+    if (options_source(options, "use-colors") != OPTION_BY_DEFAULT)
+        is_colored = options->use_colors;
+    return is_colored ? LOG_COLORED : LOG_PLAIN;
+}
+
+void warn_of_strangers(void)
+{
+    buffer lines = { 0 };
+
+    options_find_strangers(&lines);
+    for (csgi_str rest = buffer_str(&lines); rest.len;) {
+        csgi_str line = str_take(&rest, '\n');
+
+        log_warning("%.*s", STR_ARG(line));
+    }
+    buffer_fini(&lines);
+}

@@ -19,7 +19,7 @@ typedef struct command {
 
 /* Each in the file of its name. */
 extern const command run_command, check_command, routes_command, call_command, health_command,
-    reload_command, status_command, new_command, schema_command, completion_command;
+    reload_command, status_command, new_command, schema_command, completion_command, dev_command;
 
 /* All of them, as --help lists them. */
 extern const command *const command_table[];
@@ -42,6 +42,10 @@ bool read_options(const command *it, int argc, char **argv, server_options *opti
 /* What no option says alone, for a start: where to listen, and the access log's format. False: the
  * mistakes are in *problem, a line each. */
 bool check_options(const server_options *options, bind_list *binds, buffer *problem);
+/* As the options and the terminal say. */
+log_style choose_log_style(const server_options *options);
+/* Typing mistakes never pass silently, but what is not ours may be another's. */
+void warn_of_strangers(void);
 /* The plugin files and the routes file that the arguments name: a NAME.json among the files, or
  * else --routes. The routes file is read into *routes, and options are set from it; after true
  * choice_end is owed. False: the mistakes have been told on standard error, and *exit_status is

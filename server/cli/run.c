@@ -5,40 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/str.h"
 #include "worker/identity.h"
 #include "worker/probe.h"
 #include "worker/reload_probe.h"
 #include "worker/worker.h"
-
-static log_style style_of(const server_options *options)
-{
-    bool is_terminal = isatty(STDERR_FILENO) && isatty(STDOUT_FILENO);
-
-    const char *refusal = getenv("NO_COLOR"); /* see no-color.org */
-    bool is_colored = is_terminal && (!refusal || !*refusal);
-
-    if (options->log_format == LOG_JSON) return LOG_JSON;
-    if (options_source(options, "use-colors") != OPTION_BY_DEFAULT)
-        is_colored = options->use_colors;
-    return is_colored ? LOG_COLORED : LOG_PLAIN;
-}
-
-/* Typing mistakes never pass silently, but what is not ours may be another's. */
-static void warn_of_strangers(void)
-{
-    buffer lines = { 0 };
-
-    options_find_strangers(&lines);
-    for (csgi_str rest = buffer_str(&lines); rest.len;) {
-        csgi_str line = str_take(&rest, '\n');
-
-        log_warning("%.*s", STR_ARG(line));
-    }
-    buffer_fini(&lines);
-}
 
 /* Serves nothing. Where a plugin would crash, a child does. */
 static int check_only(const server_options *options, const plugin_choice *choice)
@@ -83,7 +55,7 @@ static int run(int argc, char **argv)
         choice_end(&choice);
         return EXIT_USAGE;
     }
-    log_init((log_level)options.log_level, style_of(&options));
+    log_init((log_level)options.log_level, choose_log_style(&options));
     warn_of_strangers();
     if (probe_fd >= 0)
         exit_status = reload_probe_serve(&options, &choice, probe_fd);

@@ -16,10 +16,12 @@
 #include "plugin/image.h"
 #include "plugin/plugin.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define KEEP_MAPPED true /* a sanitizer's report needs the code it names */
+/* A sanitizer's report needs the code that it names. Weak: it may be preloaded, for a plugin. */
+extern void __asan_unpoison_memory_region(void const volatile *, size_t) __attribute__((weak));
+#ifdef __SANITIZE_THREAD__
+#define KEEP_MAPPED true
 #else
-#define KEEP_MAPPED false
+#define KEEP_MAPPED (__asan_unpoison_memory_region != NULL)
 #endif
 
 __attribute__((format(printf, 3, 4))) static csgi_status refuse(buffer *problem, const char *file,

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/str.h"
 
 /* Nobody else's directory begins with it: those of dead servers are removed. */
@@ -45,6 +46,21 @@ __attribute__((format(printf, 3, 4))) static stage_result refuse(buffer *problem
 
 /* ---- the directory ---- */
 
+/* Copies, and what is compiled there: others put nothing into it. */
+static bool is_ours(csgi_str name)
+{
+    static const csgi_str endings[] = { CSGI_STR(".so"), CSGI_STR(".so.new"), CSGI_STR(".d"),
+                                        CSGI_STR(".json") };
+
+    for (size_t i = 0; i < COUNT_OF(endings); i++) {
+        csgi_str end = endings[i];
+
+        if (name.len > end.len && str_eq(str_slice(name, name.len - end.len, end.len), end))
+            return true;
+    }
+    return false;
+}
+
 static void remove_files(int directory)
 {
     int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -56,10 +72,7 @@ static void remove_files(int directory)
         return;
     }
     while ((entry = readdir(list))) {
-        size_t len = strlen(entry->d_name);
-
-        if (len > 3 && strcmp(entry->d_name + len - 3, ".so") == 0)
-            unlinkat(directory, entry->d_name, 0);
+        if (is_ours(str_from(entry->d_name))) unlinkat(directory, entry->d_name, 0);
     }
     closedir(list);
 }

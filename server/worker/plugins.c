@@ -207,3 +207,15 @@ csgi_status plugins_serve(app_set *apps, const server_options *options, const pl
     if (known && status == CSGI_OK) registry_commit(known);
     return status;
 }
+
+csgi_status plugins_serve_none(app_set *apps, buffer *problem)
+{
+    edition *first;
+    csgi_status status = edition_new(apps, &first);
+
+    if (status != CSGI_OK) return status;
+    status = edition_route_defaults(first, problem);
+    if (status == CSGI_OK) status = edition_serve(first, problem);
+    if (status != CSGI_OK) edition_discard(first);
+    return status;
+}

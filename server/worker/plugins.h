@@ -33,6 +33,8 @@ csgi_status plugins_load(const plugin_loading *from, buffer *problem);
 /* Has what plugins_load makes serve, not started yet, in a set that serves nothing. Likewise. */
 csgi_status plugins_serve(app_set *apps, const server_options *options, const plugin_choice *choice,
                           registry *registry, buffer *problem);
+/* Has nothing serve yet: what there is will come by a reload. As above. */
+csgi_status plugins_serve_none(app_set *apps, buffer *problem);
 /* Makes an app of a loaded plugin, with the configuration beside its file; *problem is a sentence.
  */
 csgi_status plugins_add_app(edition *next, const char *file, plugin *loaded, buffer *problem);

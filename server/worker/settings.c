@@ -5,6 +5,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/str.h"
 #include "config/header_text.h"
 
@@ -14,7 +15,7 @@ static uint64_t or_no_limit(uint64_t limit)
     return limit ? limit : UINT64_MAX;
 }
 
-http1_options settings_of_http1(const server_options *options, csgi_str fixed_lines)
+static http1_options http1_of(const server_options *options, csgi_str fixed_lines)
 {
     return (http1_options){
         .server_header = options->server_header && !headers_have(&options->headers, STR("server")),
@@ -32,6 +33,18 @@ http1_options settings_of_http1(const server_options *options, csgi_str fixed_li
     };
 }
 
+session_options settings_of_sessions(const server_options *options, csgi_str fixed_lines)
+{
+    return (session_options){
+        .http1 = http1_of(options, fixed_lines),
+        .access_log = options->access_log,
+        .json_log = options->log_format == LOG_JSON,
+        .access_log_format = options->access_log_format,
+        .proxy_headers = options->proxy_headers,
+        .proxy_protocol = options->proxy_protocol,
+    };
+}
+
 uint64_t settings_choose_max_requests(const server_options *options)
 {
     uint64_t random = 0, jitter = options->limit_max_requests_jitter;
@@ -39,4 +52,15 @@ uint64_t settings_choose_max_requests(const server_options *options)
     if (options->limit_max_requests == 0 || jitter == 0) return options->limit_max_requests;
     if (getrandom(&random, sizeof random, 0) != sizeof random) random = (uint64_t)getpid();
     return options->limit_max_requests + random % (jitter + 1);
+}
+
+csgi_status settings_read_proxies(const server_options *options, trust_list *out)
+{
+    csgi_str wrong;
+    const char *why;
+    csgi_status status =
+        trust_list_parse(out, str_from(options->forwarded_allow_ips), &wrong, &why);
+
+    CHECK(status != CSGI_EINVAL); /* the options have been checked */
+    return status;
 }

@@ -6,10 +6,13 @@
 #include "config/options.h"
 #include "session/session.h"
 
-/* The lines of --header, which are borrowed, too. */
-http1_options settings_of_http1(const server_options *options, csgi_str fixed_lines);
+/* What the options say alone, with the lines of --header, which are borrowed. */
+session_options settings_of_sessions(const server_options *options, csgi_str fixed_lines);
 /* --limit-max-requests with its jitter: several that are started together are not to stop together.
  * 0: no limit. */
 uint64_t settings_choose_max_requests(const server_options *options);
+
+/* Whose word on the client is taken. CSGI_ENOMEM. */
+csgi_status settings_read_proxies(const server_options *options, trust_list *out);
 
 #endif

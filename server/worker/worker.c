@@ -16,6 +16,7 @@
 #include "session/session.h"
 #include "worker/control.h"
 #include "worker/dashboard.h"
+#include "worker/early_stop.h"
 #include "worker/identity.h"
 #include "worker/listeners.h"
 #include "worker/orphans.h"
@@ -54,6 +55,8 @@ typedef struct worker {
     bool has_dashboard, has_live_reload; /* for developers: never in `run` */
     dashboard *dashboard;                /* NULL: none */
     uint64_t began_ns;
+    dev_plan *plan; /* NULL: nothing is compiled here */
+    dev *dev;
     app_set *apps;
     session_set *sessions;
     trust_list proxies;
@@ -71,18 +74,6 @@ typedef struct worker {
 
 /* ---- stopping ---- */
 
-/* All is done but freeing memory: a signal that comes now must not make a failure of it. */
-static void ignore_signals(void)
-{
-    sigset_t those;
-
-    sigemptyset(&those);
-    sigaddset(&those, SIGINT);
-    sigaddset(&those, SIGTERM);
-    sigaddset(&those, SIGHUP);
-    sigprocmask(SIG_BLOCK, &those, NULL);
-}
-
 static void close_all(worker *self)
 {
     if (self->reloader) reloader_stop(self->reloader, NULL, NULL);
@@ -94,7 +85,7 @@ static void close_all(worker *self)
     control_close(self->control);
     if (self->apps) app_set_free(self->apps);
     if (self->client) client_close(self->client);
-    ignore_signals();
+    late_stop_ignore();
     loop_close_signals(self->loop);
 }
 
@@ -127,13 +118,23 @@ static void on_reloader_stopped(void *arg)
     app_set_shutdown(self->apps, on_apps_ended, self);
 }
 
+static void on_dev_stopped(void *arg)
+{
+    worker *self = arg;
+
+    reloader_stop(self->reloader, on_reloader_stopped, self);
+}
+
 static void end_apps(worker *self)
 {
     if (self->stage == STAGE_CLOSING) return;
     self->stage = STAGE_CLOSING;
     timer_stop(self->loop, &self->patience);
     if (self->exit_status == EXIT_SERVED) log_info("Waiting for application shutdown.");
-    reloader_stop(self->reloader, on_reloader_stopped, self);
+    if (self->dev)
+        dev_stop(self->dev, on_dev_stopped, self);
+    else
+        on_dev_stopped(self);
 }
 
 static void on_no_calls(void *arg)
@@ -248,13 +249,15 @@ static void on_signal(void *arg, int signum)
     worker *self = arg;
     bool again = self->stop_asked;
 
-    if (signum == SIGHUP) {
+    if (signum == SIGHUP && !self->plan) {
         if (self->stage == STAGE_SERVING) reloader_request(self->reloader, "SIGHUP");
         return;
     }
     self->stop_asked = true;
     if (self->stage == STAGE_SERVING) {
         begin_stop(self);
+    } else if (self->dev && self->stage == STAGE_STARTING) { /* it compiles for the first time */
+        end_apps(self);
     } else if (again && signum == SIGINT && self->stage == STAGE_STARTING) {
         log_error("stopped during start-up");
         leave(self, EXIT_START_FAILED);
@@ -318,20 +321,11 @@ static void fail_start(worker *self)
     end_apps(self);
 }
 
-static void on_apps_started(void *arg, csgi_status status)
+static void begin_serving(void *arg)
 {
     worker *self = arg;
     buffer problem = { 0 };
 
-    if (status != CSGI_OK) {
-        fail_start(self);
-        return;
-    }
-    log_info("Application startup complete.");
-    if (self->stop_asked) {
-        end_apps(self);
-        return;
-    }
     if (begin_listening(self, &problem) != CSGI_OK) {
         log_error("%.*s", STR_ARG(buffer_str(&problem)));
         buffer_fini(&problem);
@@ -342,6 +336,37 @@ static void on_apps_started(void *arg, csgi_status status)
     listeners_log(&self->listeners);
     systemd_open(&self->manager, self->loop);
     systemd_tell("READY=1\nSTATUS=Serving %.*s", STR_ARG(buffer_str(&self->url)));
+}
+
+static void begin_compiling(worker *self)
+{
+    const dev_parts parts = { .loop = self->loop,
+                              .plan = self->plan,
+                              .options = self->options,
+                              .reloader = self->reloader,
+                              .on_ready = begin_serving,
+                              .arg = self };
+
+    if (dev_new(&parts, &self->dev) == CSGI_OK) return;
+    log_error("no memory to compile anything");
+    fail_start(self);
+}
+
+static void on_apps_started(void *arg, csgi_status status)
+{
+    worker *self = arg;
+
+    if (status != CSGI_OK) {
+        fail_start(self);
+        return;
+    }
+    if (!self->plan) log_info("Application startup complete.");
+    if (self->stop_asked)
+        end_apps(self);
+    else if (self->plan)
+        begin_compiling(self);
+    else
+        begin_serving(self);
 }
 
 /* What can fail before the loop runs. On failure what was made is freed by close_all. */
@@ -361,14 +386,12 @@ static csgi_status make_loop(worker *self)
     return self->client ? CSGI_OK : CSGI_ENOMEM;
 }
 
-static csgi_status read_proxies(worker *self)
+/* Nothing is asked first while nothing is compiled. */
+static bool answer_first(void *arg, exchange *request)
 {
-    csgi_str text = str_from(self->options->forwarded_allow_ips), wrong;
-    const char *why;
-    csgi_status status = trust_list_parse(&self->proxies, text, &wrong, &why);
+    worker *self = arg;
 
-    CHECK(status != CSGI_EINVAL); /* the options have been checked */
-    return status;
+    return self->dev && dev_answer(self->dev, request);
 }
 
 static csgi_status make_apps(worker *self, buffer *problem)
@@ -379,24 +402,20 @@ static csgi_status make_apps(worker *self, buffer *problem)
                                   .max_concurrency = self->options->limit_concurrency,
                                   .startup_timeout_ms = self->options->timeout_startup_ms,
                                   .notes_waits = self->has_dashboard,
+                                  .answer_first = self->plan ? answer_first : NULL,
+                                  .answer_first_arg = self,
                                   .on_step = crash_set_step };
-    const session_options of_sessions = {
-        .http1 = settings_of_http1(self->options, buffer_str(&self->fixed_lines)),
-        .access_log = self->options->access_log,
-        .json_log = self->options->log_format == LOG_JSON,
-        .access_log_format = self->options->access_log_format,
-        .proxy_headers = self->options->proxy_headers,
-        .proxy_protocol = self->options->proxy_protocol,
-        .proxies = &self->proxies,
-        .max_requests = self->max_requests,
-        .on_max_requests = on_max_requests,
-        .on_max_requests_arg = self,
-        .answer_first = self->dashboard ? dashboard_answer_first : NULL,
-        .on_answered = self->dashboard ? dashboard_on_answered : NULL,
-        .watcher = self->dashboard,
-    };
-    csgi_status status = read_proxies(self);
+    session_options of_sessions =
+        settings_of_sessions(self->options, buffer_str(&self->fixed_lines));
+    csgi_status status = settings_read_proxies(self->options, &self->proxies);
 
+    of_sessions.proxies = &self->proxies;
+    of_sessions.max_requests = self->max_requests;
+    of_sessions.on_max_requests = on_max_requests;
+    of_sessions.on_max_requests_arg = self;
+    of_sessions.answer_first = self->dashboard ? dashboard_answer_first : NULL;
+    of_sessions.on_answered = self->dashboard ? dashboard_on_answered : NULL;
+    of_sessions.watcher = self->dashboard;
     client_set_own_url(self->client, of_apps.server_url);
     if (status == CSGI_OK) status = app_set_new(self->loop, self->client, &of_apps, &self->apps);
     if (status != CSGI_OK) return status;
@@ -441,6 +460,7 @@ static void on_reload_tried(void *arg, csgi_str problem)
 {
     worker *self = arg;
 
+    dev_note_attempt(self->dev, problem);
     if (self->dashboard) dashboard_tell(self->dashboard, problem.len == 0);
 }
 
@@ -452,6 +472,7 @@ static csgi_status make_reloader(worker *self, const plugin_choice *choice, buff
                              .registry = self->registry,
                              .options = self->options,
                              .choice = choice,
+                             .probe_arguments = self->plan ? self->plan->probe_arguments : NULL,
                              .on_attempt = on_reload_tried,
                              .arg = self };
 
@@ -478,39 +499,16 @@ static csgi_status make_parts(worker *self, const plugin_choice *choice, buffer 
     return status == CSGI_OK ? make_reloader(self, choice, problem) : status;
 }
 
-/* Under nohup a closed terminal is not to end the server. */
-static bool heeds_hangup(void)
-{
-    struct sigaction now;
-
-    return sigaction(SIGHUP, NULL, &now) == 0 && now.sa_handler != SIG_IGN;
-}
-
 static csgi_status watch_signals(worker *self)
 {
     csgi_status status = loop_watch_signal(self->loop, SIGINT, on_signal, self);
 
     if (status == CSGI_OK) status = loop_watch_signal(self->loop, SIGTERM, on_signal, self);
-    if (status == CSGI_OK && heeds_hangup())
+    if (status == CSGI_OK && early_stop_heeds_hangup())
         status = loop_watch_signal(self->loop, SIGHUP, on_signal, self);
     /* The first process of a container inherits what others leave behind. */
     if (status == CSGI_OK && getpid() == 1) status = orphans_watch(&self->orphans, self->loop);
     return status;
-}
-
-/* Of those that came before the loop could tell them. */
-static volatile sig_atomic_t early_signals;
-
-static void on_early_signal(int signum)
-{
-    static const char line[] = "ERROR:    stopped while plugins were being loaded\n";
-
-    if (early_signals == 0 || signum != SIGINT) {
-        early_signals = 1;
-        return;
-    }
-    (void)!write(STDERR_FILENO, line, sizeof line - 1);
-    _exit(EXIT_START_FAILED);
 }
 
 /* A plugin's create that never returns holds this thread: two SIGINT end it all the same. */
@@ -519,14 +517,13 @@ static csgi_status load_plugins_stoppably(worker *self, const plugin_choice *cho
 {
     csgi_status status, watched;
 
-    if (self->options->reload && reloader_watch(self->reloader) != CSGI_OK)
+    if (self->options->reload && !self->plan && reloader_watch(self->reloader) != CSGI_OK)
         log_warning("no memory to watch the plugins: SIGHUP reloads them");
-    signal(SIGINT, on_early_signal);
-    signal(SIGTERM, on_early_signal);
-    if (heeds_hangup()) signal(SIGHUP, on_early_signal);
-    status = plugins_serve(self->apps, self->options, choice, self->registry, problem);
+    early_stop_watch();
+    status = self->plan ? plugins_serve_none(self->apps, problem)
+                        : plugins_serve(self->apps, self->options, choice, self->registry, problem);
     watched = watch_signals(self);
-    self->stop_asked = early_signals != 0;
+    self->stop_asked = early_stop_was_asked();
     return status == CSGI_OK ? watched : status;
 }
 
@@ -537,7 +534,7 @@ static void run(worker *self, const plugin_choice *choice)
     csgi_status status = make_parts(self, choice, &problem);
 
     if (status == CSGI_OK) {
-        log_info("Waiting for application startup.");
+        if (!self->plan) log_info("Waiting for application startup.");
         status = load_plugins_stoppably(self, choice, &problem);
     }
     plugins_log_problem(&problem);
@@ -553,9 +550,15 @@ static void run(worker *self, const plugin_choice *choice)
     if (self->loop) loop_run(self->loop);
 }
 
-int worker_run(const server_options *options, bind_list *binds, const plugin_choice *choice)
+static int serve(const server_options *options, bind_list *binds, const plugin_choice *choice,
+                 dev_plan *plan)
 {
-    worker self = { .options = options, .binds = binds, .exit_status = EXIT_SERVED };
+    worker self = { .options = options,
+                    .binds = binds,
+                    .plan = plan,
+                    .has_dashboard = plan != NULL,
+                    .has_live_reload = plan != NULL,
+                    .exit_status = EXIT_SERVED };
 
     self.began_ns = loop_clock_ns();
     signal(SIGPIPE, SIG_IGN);
@@ -564,6 +567,7 @@ int worker_run(const server_options *options, bind_list *binds, const plugin_cho
         log_warning("crashes will not name the plugin: the signal handler could not be installed");
     log_info("Started server process [%d]", (int)getpid());
     run(&self, choice);
+    dev_free(self.dev);
     reloader_free(self.reloader);
     registry_free(self.registry);
     session_set_free(self.sessions);
@@ -579,4 +583,14 @@ int worker_run(const server_options *options, bind_list *binds, const plugin_cho
     log_info("Finished server process [%d]", (int)getpid());
     log_flush();
     return self.exit_status;
+}
+
+int worker_run(const server_options *options, bind_list *binds, const plugin_choice *choice)
+{
+    return serve(options, binds, choice, NULL);
+}
+
+int worker_develop(const server_options *options, bind_list *binds, dev_plan *plan)
+{
+    return serve(options, binds, plan->choice, plan);
 }

@@ -5,6 +5,7 @@
 #define CAPRICORN_WORKER_WORKER_H
 
 #include "config/bind.h"
+#include "worker/dev.h"
 #include "worker/plugins.h"
 
 /* Exit statuses of the process. */
@@ -24,5 +25,8 @@ enum {
  * filled with what the service manager passed on, or the default. Returns the exit status;
  * everything is logged. */
 int worker_run(const server_options *options, bind_list *binds, const plugin_choice *choice);
+/* Likewise, for `capricorn dev`: what the plan says is compiled first, and then whenever it
+ * changes, and what cannot be served does not end the start. SIGHUP stops it. */
+int worker_develop(const server_options *options, bind_list *binds, dev_plan *plan);
 
 #endif
