@@ -276,6 +276,7 @@ static stage_result copy(stage *self, const char *source, uint64_t generation, i
 static stage_result take(stage *self, const char *source, uint64_t generation, const char *known,
                          int fd, staged *out, buffer *problem)
 {
+    size_t told = problem->len;
     struct stat before, after;
     stage_result result;
     uint64_t hash;
@@ -293,7 +294,7 @@ static stage_result take(stage *self, const char *source, uint64_t generation, c
     else
         result = copy(self, source, generation, fd, out, problem);
     if (fstat(fd, &after) != 0 || !is_same_state(&before, &after) || size != after.st_size) {
-        problem->len = 0;
+        problem->len = told; /* what others complain of stays */
         return STAGE_BUSY;
     }
     return result;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "app/call.h"
 #include "base/str.h"
 #include "log/log.h"
 #include "loop/offload.h"
@@ -34,13 +35,14 @@ struct reloader {
     reloader_parts parts;
     task *task; /* NULL: none is under way */
     bool is_wanted, is_stopping;
-    bool is_asked;        /* by somebody, who wants an answer; not by a watch */
-    bool must_tell;       /* of what is under way, even if it turns out to be nothing new */
-    watch *watch;         /* NULL: nothing is watched */
-    uint64_t fingerprint; /* of what was tried last, if it is watched */
-    request now, next;    /* under way; wanted */
-    routes_file *routes;  /* that serves, once one has been read again */
-    uint64_t routes_hash; /* of its file then */
+    bool is_asked;          /* by somebody, who wants an answer; not by a watch */
+    bool must_tell;         /* of what is under way, even if it turns out to be nothing new */
+    watch *watch;           /* NULL: nothing is watched */
+    uint64_t fingerprint;   /* of what was tried last, if it is watched */
+    request now, next;      /* under way; wanted */
+    routes_file *routes;    /* that serves, once one has been read again */
+    server_options options; /* as that routes file, or the first, has them */
+    uint64_t routes_hash;   /* of its file then */
     reload_record records[RELOAD_HISTORY];
     uint64_t count;
     list_node asked, asking; /* reload_wait: for the attempt that is under way; for the next */
@@ -179,7 +181,7 @@ static csgi_status run_steps(attempt *self)
 
 static csgi_status watch_inputs(reloader *self, const attempt *of)
 {
-    const server_options *options = of ? &of->options : self->parts.options;
+    const server_options *options = of ? &of->options : &self->options;
     plugin_choice choice = of ? of->choice : choose(self);
     inputs found;
     csgi_status status = inputs_list(&found, options, &choice);
@@ -211,8 +213,7 @@ static bool has_news(reloader *self)
     uint64_t before = self->fingerprint;
     csgi_status result;
 
-    if (!self->watch || inputs_list(&begun.at, self->parts.options, &choice) != CSGI_OK)
-        return true;
+    if (!self->watch || inputs_list(&begun.at, &self->options, &choice) != CSGI_OK) return true;
     if (!task_current(self->parts.loop)) {
         do_look(&begun);
     } else if (offload_run(self->parts.loop, do_look, &begun, &result) != CSGI_OK) {
@@ -263,6 +264,7 @@ static void keep(attempt *self)
     if (!self->routes) return;
     free_routes(of->routes);
     of->routes = self->routes;
+    of->options = self->options;
     of->routes_hash = self->routes_hash;
     self->routes = NULL;
 }
@@ -312,26 +314,38 @@ static void move_waits(list_node *from, list_node *to)
         list_append(to, node);
 }
 
+static void tell_failure(reloader *self, const buffer *problem)
+{
+    /* When there is no memory for what is wrong, that is what is wrong. */
+    csgi_str why = problem->len ? buffer_str(problem) : STR("no memory to reload\n");
+
+    if (problem->len)
+        plugins_log_problem(problem);
+    else
+        log_error("no memory to reload");
+    log_error("Reload failed (%s): what served before goes on unchanged", self->now.why);
+    record(self, false, problem);
+    tell_waits(&self->asked, reloader_record(self, 0));
+    if (self->parts.on_attempt) self->parts.on_attempt(self->parts.arg, why);
+}
+
 static void tell(reloader *self, csgi_status status, buffer *problem)
 {
     uint64_t took_ms = (loop_clock_ns() - self->now.began_ns) / 1000000;
 
-    if (status == CSGI_OK) {
-        problem->len = 0;
-        app_set_print_serving(self->parts.apps, problem);
-        log_info("Reloaded in %" PRIu64 " ms (%s): %.*s", took_ms, self->now.why,
-                 STR_ARG(buffer_str(problem)));
-    } else if (status == CSGI_ENOMEM && !problem->len) {
-        buffer_printf(problem, "no memory to reload\n");
-    }
     if (status != CSGI_OK) {
-        plugins_log_problem(problem);
-        log_error("Reload failed (%s): what served before goes on unchanged", self->now.why);
+        if (status != CSGI_ENOMEM && !problem->len)
+            buffer_printf(problem, "it could not be tried: %s\n", status_text(status));
+        tell_failure(self, problem);
+        return;
     }
-    record(self, status == CSGI_OK, problem);
+    problem->len = 0;
+    app_set_print_serving(self->parts.apps, problem);
+    log_info("Reloaded in %" PRIu64 " ms (%s): %.*s", took_ms, self->now.why,
+             STR_ARG(buffer_str(problem)));
+    record(self, true, problem);
     tell_waits(&self->asked, reloader_record(self, 0));
-    if (self->parts.on_attempt)
-        self->parts.on_attempt(self->parts.arg, status == CSGI_OK ? STR("") : buffer_str(problem));
+    if (self->parts.on_attempt) self->parts.on_attempt(self->parts.arg, STR(""));
 }
 
 /* CSGI_EBUSY: nothing was told, and it is to be tried again. */
@@ -388,9 +402,10 @@ static void begin(reloader *self)
     csgi_status status = task_spawn(self->parts.loop, &label, 0, run, on_end, self, &self->task);
 
     if (status == CSGI_OK) return;
-    self->is_wanted = false;
-    log_error("Reload failed (%s): no task for it", self->next.why);
-    tell_waits(&self->asking, NULL);
+    self->is_wanted = self->is_asked = false;
+    self->now = self->next;
+    move_waits(&self->asking, &self->asked);
+    tell_failure(self, &(buffer){ 0 });
 }
 
 static void on_end(void *arg, csgi_status status)
@@ -418,6 +433,7 @@ csgi_status reloader_new(const reloader_parts *parts, reloader **out)
 
     if (!self) return CSGI_ENOMEM;
     self->parts = *parts;
+    self->options = *parts->options;
     list_init(&self->asked);
     list_init(&self->asking);
     *out = self;

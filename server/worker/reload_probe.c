@@ -183,14 +183,16 @@ static csgi_status read_report(loop *runner, int fd, uint64_t limit_ms, buffer *
     }
 }
 
-/* It has closed its output, or was killed: it ends in a moment. [suspends] */
-static int wait_for(loop *runner, pid_t child)
+/* It has closed its output, or was killed: it ends in a moment. A plugin may have closed the
+ * output, though, and wait for something. [suspends] */
+static int wait_for(loop *runner, pid_t child, uint64_t limit_ms)
 {
+    uint64_t end_ms = loop_now_ms(runner) + limit_ms;
     int how = 0;
     pid_t ended;
 
     while ((ended = waitpid(child, &how, WNOHANG)) == 0 || (ended < 0 && errno == EINTR)) {
-        if (task_sleep(runner, 1) != CSGI_OK) kill(child, SIGKILL);
+        if (task_sleep(runner, 1) != CSGI_OK || loop_now_ms(runner) > end_ms) kill(child, SIGKILL);
     }
     return ended < 0 ? 0 : how; /* as process 1 the server may have reaped it already */
 }
@@ -221,6 +223,12 @@ static csgi_status judge(const step_note *note, int how, csgi_status read_status
     return WEXITSTATUS(how) == EXIT_BUSY ? CSGI_EBUSY : CSGI_EFAIL;
 }
 
+static csgi_status refuse_process(int error, buffer *report)
+{
+    buffer_printf(report, "no process to try it in: %s\n", strerror(error));
+    return CSGI_EFAIL;
+}
+
 static csgi_status run_child(loop *runner, char *const *arguments, int note_fd,
                              const step_note *note, uint64_t limit_ms, buffer *report)
 {
@@ -228,19 +236,18 @@ static csgi_status run_child(loop *runner, char *const *arguments, int note_fd,
     pid_t child;
     csgi_status status;
 
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return CSGI_ENOMEM;
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return refuse_process(errno, report);
     fcntl(ends[1], F_SETFL, 0); /* the child's end blocks */
     failed = spawn(arguments, ends[1], note_fd, &child);
     close(ends[1]);
     if (failed) {
         close(ends[0]);
-        buffer_printf(report, "no process to try it in: %s\n", strerror(failed));
-        return CSGI_EFAIL;
+        return refuse_process(failed, report);
     }
     status = read_report(runner, ends[0], limit_ms, report);
     close(ends[0]);
     if (status != CSGI_OK) kill(child, SIGKILL);
-    how = wait_for(runner, child);
+    how = wait_for(runner, child, limit_ms);
     return judge(note, how, status, limit_ms, report);
 }
 
@@ -252,6 +259,7 @@ csgi_status reload_probe_run(loop *runner, char *const *arguments, uint64_t limi
     step_note *note = MAP_FAILED;
     csgi_status status = CSGI_ENOMEM;
 
+    if (note_fd < 0) status = refuse_process(errno, report);
     if (note_fd >= 0 && ftruncate(note_fd, sizeof *note) == 0)
         note = mmap(NULL, sizeof *note, PROT_READ, MAP_SHARED, note_fd, 0);
     if (note != MAP_FAILED && (arguments || own))

@@ -198,7 +198,7 @@ def test_a_stop_in_the_middle_of_a_reload_is_a_stop(reloadable):
 
 
 def routes(server, *entries, **more):
-    text = json.dumps({"plugins": {"dir": "plugins"}, "routes": list(entries), **more})
+    text = json.dumps({"plugins": {"dir": "plugins"}, "routes": list(entries)} | more)
     path = server.directory / "routes.json"
     path.write_text(text)
     return path
@@ -321,3 +321,21 @@ def test_a_failed_start_with_a_watch_ends(serve):
     result = subprocess.run(server.command, capture_output=True, text=True, timeout=20)
     assert result.returncode == 3
     server.exit_code = result.returncode
+
+
+def test_a_folder_that_an_edited_routes_file_names_is_watched_too(serve):
+    server = serve(start=False, arguments=["--reload"])
+    at = server.command.index("--plugin-dir")
+    del server.command[at:at + 2]  # which would come before what the file says
+    replace(server, version(1))
+    entry = {"path": "/version", "app": "versioned:version"}
+    server.command.append(str(routes(server, entry)))
+    server.start()
+    assert get(server) == "1"
+    server.plugin_dir = server.directory / "others"
+    server.plugin_dir.mkdir(mode=0o755)
+    replace(server, version(2))
+    routes(server, entry, plugins={"dir": "others"})
+    wait_until(lambda: get(server) == "2", "the other folder is served")
+    replace(server, version(3))
+    wait_until(lambda: get(server) == "3", "a change in it is seen")
