@@ -62,8 +62,9 @@ def test_its_test_fails_when_an_answer_is_not_as_expected(fresh):
     assert tested.returncode == 2 and tested.stdout.count("FAILED") == 2
 
 
-def test_make_run_serves_it(fresh):
-    server = subprocess.Popen(["make", "run", "PORT=0"], cwd=fresh, env=ENVIRONMENT, text=True,
+@pytest.mark.parametrize("target", ["run", "dev"])
+def test_make_serves_it(fresh, target):
+    server = subprocess.Popen(["make", target, "PORT=0"], cwd=fresh, env=ENVIRONMENT, text=True,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                               start_new_session=True)
     try:
