@@ -23,14 +23,16 @@
 /* Nobody else's directory begins with it: those of dead servers are removed. */
 #define NAME_PREFIX "capricorn-loaded-copies."
 #define COPY_SIZE   ((size_t)65536)
+/* One that was made this recently may be about to be locked. */
+#define LEFT_AFTER_S 60
 /* Where there are no leases a file that was written this recently may not be whole. */
 #define QUIET_NS INT64_C(20000000)
 
 struct stage {
-    char *path;
-    int fd;        /* of the directory; it is locked as long as this server lives */
-    bool no_exec;  /* nothing may be mapped from there: copies lie in memory */
-    unsigned next; /* makes names unique */
+    char *path;     /* NULL: there is none */
+    int fd;         /* of the directory; it is locked as long as this server lives */
+    bool in_memory; /* nothing may be mapped from there, or there is no directory */
+    unsigned next;  /* makes names unique */
 };
 
 __attribute__((format(printf, 3, 4))) static stage_result refuse(buffer *problem, const char *file,
@@ -85,7 +87,7 @@ static void remove_if_left(int parent, const char *name)
 
     if (found < 0) return;
     if (fstat(found, &about) == 0 && about.st_uid == geteuid() && (about.st_mode & 07777) == 0700 &&
-        flock(found, LOCK_EX | LOCK_NB) == 0) {
+        about.st_mtime < time(NULL) - LEFT_AFTER_S && flock(found, LOCK_EX | LOCK_NB) == 0) {
         remove_files(found);
         unlinkat(parent, name, AT_REMOVEDIR);
     }
@@ -113,32 +115,32 @@ static const char *choose_parent(void)
     return chosen && access(chosen, W_OK | X_OK) == 0 ? chosen : "/tmp";
 }
 
-csgi_status stage_open(const char *parent, stage **out, buffer *problem)
+static void make_directory(stage *self, const char *parent)
+{
+    struct statvfs about;
+
+    if (asprintf(&self->path, "%s/" NAME_PREFIX "XXXXXX", parent) < 0) self->path = NULL;
+    if (self->path && mkdtemp(self->path))
+        self->fd = open(self->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (self->fd < 0) {
+        free(self->path);
+        self->path = NULL;
+        self->in_memory = true;
+        return;
+    }
+    flock(self->fd, LOCK_EX | LOCK_NB);
+    self->in_memory = fstatvfs(self->fd, &about) == 0 && (about.f_flag & ST_NOEXEC);
+}
+
+csgi_status stage_open(const char *parent, stage **out)
 {
     stage *self = calloc(1, sizeof *self);
-    struct statvfs about;
 
     if (!self) return CSGI_ENOMEM;
     if (!parent) parent = choose_parent();
     remove_leftovers(parent);
     self->fd = -1;
-    if (asprintf(&self->path, "%s/" NAME_PREFIX "XXXXXX", parent) < 0) {
-        free(self);
-        return CSGI_ENOMEM;
-    }
-    if (mkdtemp(self->path)) self->fd = open(self->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (self->fd < 0) {
-        buffer_printf(problem,
-                      "no directory for copies of the plugins can be made in %s: %s; name another "
-                      "by $XDG_RUNTIME_DIR or $TMPDIR",
-                      parent, strerror(errno));
-        rmdir(self->path);
-        free(self->path);
-        free(self);
-        return CSGI_EFAIL;
-    }
-    flock(self->fd, LOCK_EX | LOCK_NB);
-    self->no_exec = fstatvfs(self->fd, &about) == 0 && (about.f_flag & ST_NOEXEC);
+    make_directory(self, parent);
     *out = self;
     return CSGI_OK;
 }
@@ -146,9 +148,11 @@ csgi_status stage_open(const char *parent, stage **out, buffer *problem)
 void stage_close(stage *self)
 {
     if (!self) return;
-    remove_files(self->fd);
-    rmdir(self->path);
-    close(self->fd);
+    if (self->path) {
+        remove_files(self->fd);
+        rmdir(self->path);
+        close(self->fd);
+    }
     free(self->path);
     free(self);
 }
@@ -237,10 +241,10 @@ static csgi_str stem_of(const char *source)
     return str_slice(name, 0, 64);
 }
 
-/* A new file for the copy. */
-static int open_copy(stage *self, const char *name, staged *out)
+/* A new file for the copy, or memory. */
+static int open_copy(const stage *self, const char *name, bool in_memory, staged *out)
 {
-    if (self->no_exec) {
+    if (in_memory) {
         out->fd = memfd_create(name, MFD_CLOEXEC);
         if (out->fd < 0 || asprintf(&out->image, "/proc/self/fd/%d", out->fd) >= 0) return out->fd;
         out->image = NULL;
@@ -253,24 +257,33 @@ static int open_copy(stage *self, const char *name, staged *out)
     return open(out->image, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
 }
 
+static bool copy_to(const stage *self, const char *name, bool in_memory, int from, staged *out)
+{
+    int to = open_copy(self, name, in_memory, out);
+    uint64_t hash;
+    int64_t size;
+    bool copied = to >= 0 && read_all(from, to, &hash, &size);
+
+    if (to >= 0 && to != out->fd) close(to);
+    if (!copied) staged_discard(out);
+    return copied;
+}
+
 static stage_result copy(stage *self, const char *source, uint64_t generation, int from,
-                         staged *out, buffer *problem)
+                         staged *out)
 {
     csgi_str stem = stem_of(source);
     unsigned number = __atomic_add_fetch(&self->next, 1, __ATOMIC_RELAXED);
-    char name[160];
-    uint64_t hash;
-    int64_t size;
-    int to;
+    char name[160], hash[STAGE_HASH_SIZE];
     bool copied;
 
-    snprintf(name, sizeof name, "%.*s.%" PRIu64 ".%s.%u.so", STR_ARG(stem), generation, out->hash,
+    memcpy(hash, out->hash, sizeof hash);
+    snprintf(name, sizeof name, "%.*s.%" PRIu64 ".%s.%u.so", STR_ARG(stem), generation, hash,
              number);
-    to = open_copy(self, name, out);
-    copied = to >= 0 && read_all(from, to, &hash, &size);
-    if (!copied) refuse(problem, source, "cannot be copied to %s: %s", self->path, strerror(errno));
-    if (to >= 0 && to != out->fd) close(to);
-    return copied ? STAGE_TAKEN : STAGE_REFUSED;
+    copied = (!self->in_memory && copy_to(self, name, false, from, out)) ||
+             copy_to(self, name, true, from, out);
+    memcpy(out->hash, hash, sizeof hash);
+    return copied ? STAGE_TAKEN : STAGE_NO_COPY;
 }
 
 static stage_result take(stage *self, const char *source, uint64_t generation, const char *known,
@@ -292,7 +305,7 @@ static stage_result take(stage *self, const char *source, uint64_t generation, c
     if (known && strcmp(known, out->hash) == 0)
         result = STAGE_SAME;
     else
-        result = copy(self, source, generation, fd, out, problem);
+        result = copy(self, source, generation, fd, out);
     if (fstat(fd, &after) != 0 || !is_same_state(&before, &after) || size != after.st_size) {
         problem->len = told; /* what others complain of stays */
         return STAGE_BUSY;
@@ -314,7 +327,7 @@ stage_result stage_take(stage *self, const char *source, uint64_t generation, co
     }
     result = take(self, source, generation, known, fd, &taken, problem);
     close(fd); /* and with it the lease */
-    if (result == STAGE_TAKEN)
+    if (result == STAGE_TAKEN || result == STAGE_NO_COPY)
         *out = taken;
     else
         staged_discard(&taken);

@@ -25,22 +25,23 @@ typedef struct staged {
 
 typedef enum stage_result {
     STAGE_TAKEN,
-    STAGE_SAME,   /* it has the hash that is known already: there is nothing to do */
-    STAGE_BUSY,   /* somebody is writing it: look again in a moment */
-    STAGE_GONE,   /* there is no such file */
-    STAGE_REFUSED /* *problem says why */
+    STAGE_NO_COPY, /* neither on disk nor in memory: the hash is all there is */
+    STAGE_SAME,    /* it has the hash that is known already: there is nothing to do */
+    STAGE_BUSY,    /* somebody is writing it: look again in a moment */
+    STAGE_GONE,    /* there is no such file */
+    STAGE_REFUSED  /* *problem says why */
 } stage_result;
 
 /* Makes a directory of its own, for this user alone, below parent (NULL: $XDG_RUNTIME_DIR, $TMPDIR
- * or /tmp), and removes those that servers of this user have left behind there. On failure *problem
- * is a sentence. CSGI_EFAIL, CSGI_ENOMEM. */
-csgi_status stage_open(const char *parent, stage **out, buffer *problem);
+ * or /tmp), and removes those that servers of this user have left behind there. Where none can be
+ * made, copies lie in memory. CSGI_ENOMEM. */
+csgi_status stage_open(const char *parent, stage **out);
 /* Removes the directory with what is in it; what is mapped stays mapped. Harmless with NULL. */
 void stage_close(stage *self);
-const char *stage_directory(const stage *self);
+const char *stage_directory(const stage *self); /* NULL: there is none */
 
 /* Copies a file as it is at one moment, if nobody is writing it. known: a hash, or NULL. Only
- * STAGE_TAKEN fills *out. Threads may do so side by side. [any-thread] */
+ * STAGE_TAKEN and STAGE_NO_COPY fill *out. Threads may do so side by side. [any-thread] */
 stage_result stage_take(stage *self, const char *source, uint64_t generation, const char *known,
                         staged *out, buffer *problem);
 /* Removes a copy that is mapped no more, or never was. [any-thread] */

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "base/str.h"
+#include "log/log.h"
 #include "loop/offload.h"
 #include "reload/stage.h"
 
@@ -32,11 +33,10 @@ struct registry {
     bool has_approved, was_busy;
 };
 
-csgi_status registry_new(loop *runner, const server_options *options, registry **out,
-                         buffer *problem)
+csgi_status registry_new(loop *runner, const server_options *options, registry **out)
 {
     registry *self = calloc(1, sizeof *self);
-    csgi_status status = self ? stage_open(NULL, &self->stage, problem) : CSGI_ENOMEM;
+    csgi_status status = self ? stage_open(NULL, &self->stage) : CSGI_ENOMEM;
 
     if (status != CSGI_OK) {
         free(self);
@@ -125,6 +125,21 @@ static csgi_status load_copy(opening *self, staged *copy)
     return status;
 }
 
+/* The file itself is mapped: whoever writes into it in place changes code that runs. */
+static csgi_status load_file(opening *self, const staged *seen)
+{
+    csgi_status status = plugin_load(self->entry->file, self->rules, &self->loaded, self->problem);
+
+    if (status != CSGI_OK) return status;
+    self->loaded->generation = self->entry->generation + 1;
+    memcpy(self->loaded->hash, seen->hash, sizeof self->loaded->hash);
+    log_warning("%s: no copy of it could be made, neither in a directory ($XDG_RUNTIME_DIR, "
+                "$TMPDIR, /tmp) nor in memory: it is mapped itself, so replace it by a rename "
+                "only",
+                self->entry->file);
+    return CSGI_OK;
+}
+
 /* Does all that may block. */
 static csgi_status do_open(void *arg)
 {
@@ -132,9 +147,10 @@ static csgi_status do_open(void *arg)
     const entry *of = self->entry;
     const char *known = of->used ? of->used->hash : NULL;
     staged copy;
+    stage_result taken = stage_take(self->registry->stage, of->file, of->generation + 1, known,
+                                    &copy, self->problem);
 
-    switch (stage_take(self->registry->stage, of->file, of->generation + 1, known, &copy,
-                       self->problem)) {
+    switch (taken) {
     case STAGE_SAME:
         return CSGI_OK;
     case STAGE_BUSY:
@@ -146,6 +162,7 @@ static csgi_status do_open(void *arg)
     case STAGE_REFUSED:
         return CSGI_EFAIL;
     case STAGE_TAKEN:
+    case STAGE_NO_COPY:
         break;
     }
     self->is_kept = of->kept && strcmp(of->kept->hash, copy.hash) == 0;
@@ -153,7 +170,7 @@ static csgi_status do_open(void *arg)
         staged_discard(&copy);
         return self->is_kept ? CSGI_OK : CSGI_EBUSY;
     }
-    return load_copy(self, &copy);
+    return taken == STAGE_TAKEN ? load_copy(self, &copy) : load_file(self, &copy);
 }
 
 /* Before there is a loop to wait on. */

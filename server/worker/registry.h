@@ -10,10 +10,8 @@
 
 typedef struct registry registry;
 
-/* The options are borrowed. On failure *problem is a sentence. CSGI_EFAIL: there is no place for
- * copies; CSGI_ENOMEM. */
-csgi_status registry_new(loop *loop, const server_options *options, registry **out,
-                         buffer *problem);
+/* The options are borrowed. CSGI_ENOMEM. */
+csgi_status registry_new(loop *loop, const server_options *options, registry **out);
 /* Lets go of its plugins, and removes the copies. Harmless with NULL. */
 void registry_free(registry *self);
 

@@ -52,7 +52,7 @@ static csgi_status try_all(offline *apart, const server_options *options,
                            const plugin_choice *choice, buffer *report)
 {
     registry *known;
-    csgi_status status = registry_new(apart->loop, options, &known, report);
+    csgi_status status = registry_new(apart->loop, options, &known);
     buffer lines = { 0 };
     edition *only;
 

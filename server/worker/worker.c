@@ -464,9 +464,9 @@ static void on_reload_tried(void *arg, csgi_str problem)
     if (self->dashboard) dashboard_tell(self->dashboard, problem.len == 0);
 }
 
-static csgi_status make_reloader(worker *self, const plugin_choice *choice, buffer *problem)
+static csgi_status make_reloader(worker *self, const plugin_choice *choice)
 {
-    csgi_status status = registry_new(self->loop, self->options, &self->registry, problem);
+    csgi_status status = registry_new(self->loop, self->options, &self->registry);
     reloader_parts parts = { .loop = self->loop,
                              .apps = self->apps,
                              .registry = self->registry,
@@ -496,7 +496,7 @@ static csgi_status make_parts(worker *self, const plugin_choice *choice, buffer 
         status = headers_print_lines(&self->options->headers, &self->fixed_lines);
     if (status == CSGI_OK) status = make_dashboard(self);
     if (status == CSGI_OK) status = make_apps(self, problem);
-    return status == CSGI_OK ? make_reloader(self, choice, problem) : status;
+    return status == CSGI_OK ? make_reloader(self, choice) : status;
 }
 
 static csgi_status watch_signals(worker *self)

@@ -12,9 +12,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,19 +38,17 @@ static void write_file(const char *path, const char *text)
 /* As if it had been written some time ago. */
 static void age(const char *path)
 {
-    const struct timespec times[] = { { time(NULL) - 60, 0 }, { time(NULL) - 60, 0 } };
+    const struct timespec times[] = { { time(NULL) - 3600, 0 }, { time(NULL) - 3600, 0 } };
 
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
 static void open_place(place *self)
 {
-    buffer problem = { 0 };
-
     snprintf(self->parent, sizeof self->parent, "/tmp/stage-XXXXXX");
     assert_non_null(mkdtemp(self->parent));
     snprintf(self->source, sizeof self->source, "%s/app.so", self->parent);
-    assert_int_equal(stage_open(self->parent, &self->stage, &problem), CSGI_OK);
+    assert_int_equal(stage_open(self->parent, &self->stage), CSGI_OK);
     write_file(self->source, "one");
 }
 
@@ -193,7 +193,6 @@ static void leftovers_of_dead_servers_are_removed(void **state)
     place p;
     stage *other;
     char left[128], file[160];
-    buffer problem = { 0 };
 
     (void)state;
     open_place(&p);
@@ -201,7 +200,8 @@ static void leftovers_of_dead_servers_are_removed(void **state)
     snprintf(file, sizeof file, "%s/old.1.00.1.so", left);
     assert_int_equal(mkdir(left, 0700), 0);
     write_file(file, "old");
-    assert_int_equal(stage_open(p.parent, &other, &problem), CSGI_OK);
+    age(left);
+    assert_int_equal(stage_open(p.parent, &other), CSGI_OK);
     assert_int_equal(access(left, F_OK), -1);
     assert_int_equal(count_directories(p.parent), 2); /* this one's, and that of p, which lives */
     stage_close(other);
@@ -214,7 +214,6 @@ static void directories_of_others_are_left_alone(void **state)
     place p;
     stage *other;
     char theirs[128], file[160];
-    buffer problem = { 0 };
 
     (void)state;
     open_place(&p);
@@ -222,7 +221,8 @@ static void directories_of_others_are_left_alone(void **state)
     snprintf(file, sizeof file, "%s/mine.so", theirs);
     assert_int_equal(mkdir(theirs, 0700), 0);
     write_file(file, "x");
-    assert_int_equal(stage_open(p.parent, &other, &problem), CSGI_OK);
+    age(theirs);
+    assert_int_equal(stage_open(p.parent, &other), CSGI_OK);
     assert_int_equal(access(file, F_OK), 0);
     stage_close(other);
     unlink(file);
@@ -230,16 +230,42 @@ static void directories_of_others_are_left_alone(void **state)
     close_place(&p);
 }
 
-static void a_parent_that_cannot_be_written_is_an_error(void **state)
+static void without_a_directory_copies_lie_in_memory(void **state)
 {
-    stage *none;
+    stage *here;
+    place p;
+    staged got;
     buffer problem = { 0 };
 
     (void)state;
-    assert_int_equal(stage_open("/nonexistent/place", &none, &problem), CSGI_EFAIL);
-    assert_int_equal(buffer_append(&problem, "", 1), CSGI_OK);
-    assert_non_null(strstr(problem.bytes, "/nonexistent/place"));
-    buffer_fini(&problem);
+    open_place(&p);
+    assert_int_equal(stage_open("/nonexistent/place", &here), CSGI_OK);
+    assert_null(stage_directory(here));
+    assert_int_equal(stage_take(here, p.source, 1, NULL, &got, &problem), STAGE_TAKEN);
+    assert_true(got.fd >= 0);
+    assert_content(got.image, "one");
+    staged_discard(&got);
+    stage_close(here);
+    close_place(&p);
+}
+
+static void where_nothing_may_be_written_only_the_hash_is_told(void **state)
+{
+    struct rlimit before, none;
+    place p;
+    staged got;
+
+    (void)state;
+    open_place(&p);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    none = (struct rlimit){ 0, before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    assert_int_equal(take(&p, NULL, &got), STAGE_NO_COPY);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_null(got.image);
+    assert_int_equal(strlen(got.hash), STAGE_HASH_SIZE - 1);
+    close_place(&p);
 }
 
 int main(void)
@@ -253,7 +279,8 @@ int main(void)
         cmocka_unit_test(what_is_no_file_is_refused),
         cmocka_unit_test(leftovers_of_dead_servers_are_removed),
         cmocka_unit_test(directories_of_others_are_left_alone),
-        cmocka_unit_test(a_parent_that_cannot_be_written_is_an_error),
+        cmocka_unit_test(without_a_directory_copies_lie_in_memory),
+        cmocka_unit_test(where_nothing_may_be_written_only_the_hash_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
