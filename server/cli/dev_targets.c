@@ -306,8 +306,13 @@ bool dev_sources_plan(dev_sources *self, const dev_wishes *wishes, plugin_choice
                       server_options *options, char *const *given, buffer *problem)
 {
     dev_plan *plan = &self->plan;
-    csgi_status status = stage_open(NULL, &self->stage, problem);
+    csgi_status status = stage_open(NULL, &self->stage);
 
+    if (status == CSGI_OK && !stage_directory(self->stage)) {
+        buffer_printf(problem, "no directory for what is built can be made: name one by "
+                               "$XDG_RUNTIME_DIR or $TMPDIR\n");
+        status = CSGI_EFAIL;
+    }
     if (status == CSGI_OK) {
         self->commands = calloc((plan->target_count + 1) * COMMAND_MAX, sizeof(char *));
         if (!self->commands) status = CSGI_ENOMEM;
