@@ -125,9 +125,10 @@ static int run_with(int argc, char **argv, dev_wishes *wishes)
     warn_of_strangers();
     wishes->is_colored = choose_log_style(&options) == LOG_COLORED;
     exit_status = EXIT_START_FAILED;
-    if (dev_sources_plan(&sources, wishes, &choice, &options, given, &problem))
+    if (dev_sources_plan(&sources, wishes, &choice, &options, given, &problem)) {
+        sources.plan.leaves_pages = wishes->leaves_pages;
         exit_status = worker_develop(&options, &binds, &sources.plan);
-    else
+    } else
         plugins_log_problem(&problem);
     log_flush();
 no_plan:
@@ -146,6 +147,7 @@ static int run(int argc, char **argv)
     buffer problem = { 0 };
 
     wishes.is_sanitized = take_flag(&argc, argv, "--sanitize");
+    wishes.leaves_pages = take_flag(&argc, argv, "--no-live-reload");
     if (!take_build(&argc, argv, &wishes.command)) {
         buffer_printf(&problem, "--build: expected a command, such as 'ninja weather.so'\n");
         tell_mistakes(&dev_command, &problem);
@@ -176,10 +178,11 @@ const command dev_command = {
         "\n"
         "  --build COMMAND   run this in the source's directory instead; it makes NAME.so there\n"
         "  --sanitize        find memory errors: with AddressSanitizer and UBSan\n"
+        "  --no-live-reload  open pages do not load themselves again after a reload\n"
         "\n"
         "While something is wrong, requests that accept text/html or application/json by name are "
         "answered with it (500); others are served by the last code that worked. It listens on "
-        "this machine only.\n"
+        "this machine only. /_capricorn is its dashboard.\n"
         "\n"
         "Exit status: 0 stopped, 1 stopped but calls ignored it, 2 wrong usage, 3 start-up "
         "failed.",

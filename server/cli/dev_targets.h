@@ -8,7 +8,7 @@
 
 /* What dev's own flags say. */
 typedef struct dev_wishes {
-    bool is_sanitized, is_colored;
+    bool is_sanitized, is_colored, leaves_pages;
     const char *command; /* of --build; NULL: none */
 } dev_wishes;
 

@@ -17,6 +17,7 @@ typedef struct dev_plan {
     plugin_choice *choice;
     char **probe_arguments;
     size_t probe_count;
+    bool leaves_pages; /* they do not load themselves again */
 } dev_plan;
 
 typedef struct dev dev;

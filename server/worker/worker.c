@@ -461,7 +461,7 @@ static void on_reload_tried(void *arg, csgi_str problem)
     worker *self = arg;
 
     dev_note_attempt(self->dev, problem);
-    if (self->dashboard) dashboard_tell(self->dashboard, problem.len == 0);
+    if (self->dashboard) dashboard_tell(self->dashboard, true); /* what is wrong is a page too */
 }
 
 static csgi_status make_reloader(worker *self, const plugin_choice *choice)
@@ -557,7 +557,7 @@ static int serve(const server_options *options, bind_list *binds, const plugin_c
                     .binds = binds,
                     .plan = plan,
                     .has_dashboard = plan != NULL,
-                    .has_live_reload = plan != NULL,
+                    .has_live_reload = plan && !plan->leaves_pages,
                     .exit_status = EXIT_SERVED };
 
     self.began_ns = loop_clock_ns();
