@@ -279,10 +279,11 @@ def main():
         asked.changes, asked.reloads = 2, 20
     stop_on_signals()
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the servers have it from us
+    machine = report.machine()
     ways, missing = measure_ways(asked.changes, asked.only)
     loads = {name: under_load(asked.reloads, watches)
              for name, watches in (("SIGHUP", False), ("--reload", True))}
-    result = {"when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "machine": report.machine(),
+    result = {"when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "machine": machine,
               "versions": peers.versions(), "ways": ways, "loads": loads, "missing": missing}
     with open(asked.json, "w", encoding="utf-8") as file:
         json.dump(result, file, indent=1)
