@@ -75,6 +75,9 @@ static const char *find_fault(const run *self, asked *now, bad_fault fault, uint
 
     if (took_ms > TOTAL_MS + SLACK_MS) return "too late";
     if (self->is_crowded && now->status == CSGI_ETIMEDOUT && took_ms + 20 >= TOTAL_MS) return NULL;
+    /* On a busy machine the whole time may be over before the shorter limit has been seen to. */
+    if (now->status == CSGI_ETIMEDOUT && want->status == CSGI_ETIMEDOUT && took_ms >= TOTAL_MS)
+        return NULL;
     if (now->status != want->status) return "another status";
     if (took_ms + 20 < want->least_ms) return "too early";
     if (want->status) return strstr(now->why.bytes, want->reason) ? NULL : "another reason";
