@@ -35,7 +35,8 @@ static int begin(void **state)
     dashboard_parts parts = { .has_live_reload = true,
                               .url = STR("http://localhost:8000"),
                               .print_status = print_status };
-    reloader_parts of_reloads = { 0 };
+    static const server_options of_server;
+    reloader_parts of_reloads = { .options = &of_server };
 
     log_init(LOG_ERROR, LOG_PLAIN);
     if (loop_new(&of_loop, &world) || app_set_new(world, NULL, &of_apps, &apps)) return -1;
