@@ -217,7 +217,7 @@ ANYWHERE_4(csgi_status, on_fetch, const csgi_host *, csgi_arena *, const csgi_cl
            const csgi_client_response **)
 ANYWHERE_4(csgi_status, ext_client_open, const csgi_host *, csgi_arena *,
            const csgi_client_request *, csgi_transfer **)
-ANYWHERE_3(csgi_status, ext_client_write, csgi_transfer *, csgi_str, int)
+ANYWHERE_3(csgi_status, ext_client_write, csgi_transfer *, csgi_str, int32_t)
 ANYWHERE_2(csgi_status, ext_client_head, csgi_transfer *, const csgi_client_response **)
 ANYWHERE_2(csgi_status, ext_client_read, csgi_transfer *, csgi_str *)
 ANYWHERE_VOID_1(ext_client_close, csgi_transfer *)

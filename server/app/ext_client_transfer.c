@@ -129,7 +129,7 @@ static csgi_status tell(const csgi_transfer *self, task *current, csgi_status st
     }
 }
 
-csgi_status ext_client_write(csgi_transfer *self, csgi_str piece, int last)
+csgi_status ext_client_write(csgi_transfer *self, csgi_str piece, int32_t last)
 {
     task *current = caller_of(self);
 

@@ -40,7 +40,7 @@ csgi_status ext_client_take(const instance *self, const arena *into,
 /* The functions for transfers (ext_client_transfer.c). */
 csgi_status ext_client_open(const csgi_host *host, csgi_arena *into,
                             const csgi_client_request *request, csgi_transfer **out);
-csgi_status ext_client_write(csgi_transfer *self, csgi_str piece, int last);
+csgi_status ext_client_write(csgi_transfer *self, csgi_str piece, int32_t last);
 csgi_status ext_client_head(csgi_transfer *self, const csgi_client_response **response);
 csgi_status ext_client_read(csgi_transfer *self, csgi_str *piece);
 void ext_client_close(csgi_transfer *self);

@@ -172,7 +172,7 @@ typedef struct csgi_client_extension {
      * more: go on with head. CSGI_EINVAL: more than body_length bytes, or fewer by the last.
      * CSGI_ESTATE: after the last. CSGI_ETIMEDOUT: nothing was taken for write_timeout_ms. [task]
      * [suspends] */
-    csgi_status (*write)(csgi_transfer *self, csgi_str piece, int last);
+    csgi_status (*write)(csgi_transfer *self, csgi_str piece, int32_t last);
     /* Waits for status and headers; the body is empty. Again at once with the same. May be asked
      * for while the body is under way. [task] [suspends] */
     csgi_status (*head)(csgi_transfer *self, const csgi_client_response **response);
