@@ -271,9 +271,14 @@ static void judge(lifespan *self, csgi_status status)
 static csgi_status lifespan_run(void *arg)
 {
     lifespan *self = arg;
-    csgi_status status = self->owner->plugin->descriptor.lifespan(self->owner->state, &self->scope,
-                                                                  &self->receive, &self->send);
+    const app_set *set = self->call.set;
+    csgi_status status;
 
+    /* A probe has no other way to know which app it was. */
+    if (set->options.host_flags & CSGI_HOST_PROBE)
+        app_set_tell_step(set, self->owner->plugin_name, "start-up");
+    status = self->owner->plugin->descriptor.lifespan(self->owner->state, &self->scope,
+                                                      &self->receive, &self->send);
     call_end_children(&self->call);
     judge(self, status);
     call_run_deferred(&self->call);

@@ -29,12 +29,16 @@ static int check_only(const server_options *options, const plugin_choice *choice
 /* The descriptor of --reload-probe=FD, which a server that reloads adds to its own arguments; or
  * -1.
  */
-static int take_probe(int *argc, char **argv)
+static int take_probe(int *argc, char **argv, bool *with_startup)
 {
     size_t len = sizeof RELOAD_PROBE_FLAG - 1;
+    char *end;
+    int fd;
 
     if (*argc == 0 || strncmp(argv[*argc - 1], RELOAD_PROBE_FLAG, len) != 0) return -1;
-    return (int)strtol(argv[--*argc] + len, NULL, 10);
+    fd = (int)strtol(argv[--*argc] + len, &end, 10);
+    *with_startup = strcmp(end, RELOAD_PROBE_STARTUP) == 0;
+    return fd;
 }
 
 static int run(int argc, char **argv)
@@ -44,7 +48,8 @@ static int run(int argc, char **argv)
     buffer problem = { 0 };
     plugin_choice choice;
     routes_file routes;
-    int file_count, exit_status, probe_fd = take_probe(&argc, argv);
+    bool with_startup = false;
+    int file_count, exit_status, probe_fd = take_probe(&argc, argv, &with_startup);
     bool only_checks = take_flag(&argc, argv, "--check");
 
     if (!read_options(&run_command, argc, argv, &options, &file_count, &exit_status) ||
@@ -58,7 +63,7 @@ static int run(int argc, char **argv)
     log_init((log_level)options.log_level, choose_log_style(&options));
     warn_of_strangers();
     if (probe_fd >= 0)
-        exit_status = reload_probe_serve(&options, &choice, probe_fd);
+        exit_status = reload_probe_serve(&options, &choice, probe_fd, with_startup);
     else if (only_checks)
         exit_status = check_only(&options, &choice);
     else

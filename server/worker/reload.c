@@ -108,8 +108,9 @@ static csgi_status read_routes(attempt *self)
 static csgi_status try_elsewhere(attempt *self)
 {
     const reloader_parts *parts = &self->of->parts;
-    csgi_status status =
-        reload_probe_run(parts->loop, parts->probe_arguments, PROBE_LIMIT_MS, &self->approved);
+    uint64_t startup_ms = parts->tries_startup ? self->options.timeout_startup_ms : 0;
+    csgi_status status = reload_probe_run(parts->loop, parts->probe_arguments, parts->tries_startup,
+                                          PROBE_LIMIT_MS + startup_ms, &self->approved);
 
     if (status == CSGI_EFAIL || status == CSGI_EBUSY)
         buffer_append_str(&self->problem, buffer_str(&self->approved));

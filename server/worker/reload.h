@@ -17,6 +17,7 @@ typedef struct reloader_parts {
     const server_options *options;
     const plugin_choice *choice;  /* of the start; the routes file is read again by its name */
     char *const *probe_arguments; /* as reload_probe_run; NULL: this process's own */
+    bool tries_startup;           /* in another process too, before it is begun here */
     /* Told after each attempt, from its task; may be NULL. problem: a line for each mistake; empty:
      * it serves. */
     void (*on_attempt)(void *arg, csgi_str problem);

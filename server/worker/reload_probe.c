@@ -48,8 +48,44 @@ static const offline_purpose trying = { .server_url = CSGI_STR("http://127.0.0.1
                                         .host_flags = CSGI_HOST_PROBE,
                                         .on_step = on_step };
 
+/* ---- trying the start-up too ---- */
+
+typedef struct settled {
+    loop *loop;
+    csgi_status status;
+} settled;
+
+static void on_settled(void *arg, csgi_status status)
+{
+    settled *self = arg;
+
+    self->status = status;
+    loop_stop(self->loop);
+}
+
+/* All start side by side: the step names the one that began last. */
+static csgi_status try_startup(offline *apart, edition *only, buffer *report)
+{
+    settled begun = { apart->loop, CSGI_EFAIL };
+
+    edition_start(only, report, on_settled, &begun);
+    loop_run(apart->loop);
+    on_step(STR(""), NULL);
+    return begun.status;
+}
+
+/* What has started is shut down. */
+static void end_startup(offline *apart)
+{
+    settled begun = { apart->loop, CSGI_OK };
+
+    app_set_cancel_all(apart->apps);
+    app_set_shutdown(apart->apps, on_settled, &begun);
+    loop_run(apart->loop);
+}
+
 static csgi_status try_all(offline *apart, const server_options *options,
-                           const plugin_choice *choice, buffer *report)
+                           const plugin_choice *choice, bool with_startup, buffer *report)
 {
     registry *known;
     csgi_status status = registry_new(apart->loop, options, &known);
@@ -63,8 +99,11 @@ static csgi_status try_all(offline *apart, const server_options *options,
         if (status == CSGI_OK) status = registry_print_opened(known, &lines);
         if (status == CSGI_OK) buffer_append_str(report, buffer_str(&lines));
         if (status != CSGI_OK && registry_was_busy(known)) status = CSGI_EBUSY;
+        if (status == CSGI_OK && with_startup) status = try_startup(apart, only, report);
         edition_discard(only);
+        if (with_startup) end_startup(apart);
     }
+    if (app_set_is_stuck(apart->apps)) return status;
     app_set_free(apart->apps);
     apart->apps = NULL;
     registry_free(known);
@@ -72,7 +111,8 @@ static csgi_status try_all(offline *apart, const server_options *options,
     return status;
 }
 
-int reload_probe_serve(const server_options *options, const plugin_choice *choice, int note_fd)
+int reload_probe_serve(const server_options *options, const plugin_choice *choice, int note_fd,
+                       bool with_startup)
 {
     offline apart;
     buffer report = { 0 };
@@ -84,7 +124,7 @@ int reload_probe_serve(const server_options *options, const plugin_choice *choic
     if (the_note == MAP_FAILED) return EXIT_START_FAILED;
     status = offline_init(&apart, options, &trying);
     if (status == CSGI_OK) {
-        status = try_all(&apart, options, choice, &report);
+        status = try_all(&apart, options, choice, with_startup, &report);
         offline_close(&apart);
     }
     log_flush();
@@ -136,16 +176,17 @@ static size_t count_arguments(char *const *list)
 
 /* Standard output is the pipe; so is standard error, for mistakes that are found before it is known
  * what is to be tried. */
-static int spawn(char *const *arguments, int output, int note_fd, pid_t *out)
+static int spawn(char *const *arguments, bool with_startup, int output, int note_fd, pid_t *out)
 {
     posix_spawn_file_actions_t actions;
-    char flag[sizeof RELOAD_PROBE_FLAG + 12];
+    char flag[sizeof RELOAD_PROBE_FLAG + sizeof RELOAD_PROBE_STARTUP + 12];
     size_t count = count_arguments(arguments);
     char **list = malloc((count + 2) * sizeof *list);
     int failed;
 
     if (!list) return ENOMEM;
-    snprintf(flag, sizeof flag, RELOAD_PROBE_FLAG "%d", note_fd);
+    snprintf(flag, sizeof flag, RELOAD_PROBE_FLAG "%d%s", note_fd,
+             with_startup ? RELOAD_PROBE_STARTUP : "");
     memcpy(list, arguments, count * sizeof *list);
     list[count] = flag;
     list[count + 1] = NULL;
@@ -229,7 +270,7 @@ static csgi_status refuse_process(int error, buffer *report)
     return CSGI_EFAIL;
 }
 
-static csgi_status run_child(loop *runner, char *const *arguments, int note_fd,
+static csgi_status run_child(loop *runner, char *const *arguments, bool with_startup, int note_fd,
                              const step_note *note, uint64_t limit_ms, buffer *report)
 {
     int ends[2], failed, how;
@@ -238,7 +279,7 @@ static csgi_status run_child(loop *runner, char *const *arguments, int note_fd,
 
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return refuse_process(errno, report);
     fcntl(ends[1], F_SETFL, 0); /* the child's end blocks */
-    failed = spawn(arguments, ends[1], note_fd, &child);
+    failed = spawn(arguments, with_startup, ends[1], note_fd, &child);
     close(ends[1]);
     if (failed) {
         close(ends[0]);
@@ -251,8 +292,8 @@ static csgi_status run_child(loop *runner, char *const *arguments, int note_fd,
     return judge(note, how, status, limit_ms, report);
 }
 
-csgi_status reload_probe_run(loop *runner, char *const *arguments, uint64_t limit_ms,
-                             buffer *report)
+csgi_status reload_probe_run(loop *runner, char *const *arguments, bool with_startup,
+                             uint64_t limit_ms, buffer *report)
 {
     char **own = arguments ? NULL : own_arguments();
     int note_fd = memfd_create("capricorn-probe", MFD_CLOEXEC);
@@ -263,7 +304,8 @@ csgi_status reload_probe_run(loop *runner, char *const *arguments, uint64_t limi
     if (note_fd >= 0 && ftruncate(note_fd, sizeof *note) == 0)
         note = mmap(NULL, sizeof *note, PROT_READ, MAP_SHARED, note_fd, 0);
     if (note != MAP_FAILED && (arguments || own))
-        status = run_child(runner, arguments ? arguments : own, note_fd, note, limit_ms, report);
+        status = run_child(runner, arguments ? arguments : own, with_startup, note_fd, note,
+                           limit_ms, report);
     if (note != MAP_FAILED) munmap(note, sizeof *note);
     if (note_fd >= 0) close(note_fd);
     free(own);

@@ -473,6 +473,7 @@ static csgi_status make_reloader(worker *self, const plugin_choice *choice)
                              .options = self->options,
                              .choice = choice,
                              .probe_arguments = self->plan ? self->plan->probe_arguments : NULL,
+                             .tries_startup = self->plan != NULL,
                              .on_attempt = on_reload_tried,
                              .arg = self };
 

@@ -217,6 +217,36 @@ MAKEFILE = """hello.so: hello.c
 """
 
 
+def test_a_start_up_that_crashes_is_refused_and_told(develop):
+    crashing = source('"two"').replace(
+        '"Says a text", ', '"Says a text", CSGI_ON_STARTUP(begin), ').replace(
+        "CSGI_WEB_PLUGIN", "static csgi_status begin(csgi_call *call)\n{\n"
+        "    (void)call;\n    __builtin_trap();\n}\nCSGI_WEB_PLUGIN").replace(
+        "CSGI_ROUTES(greet)", "CSGI_ROUTES(greet)")
+    crashing = crashing.replace('CSGI_ON_STARTUP(begin), CSGI_ROUTES(greet)',
+                                'CSGI_ROUTES(greet), CSGI_ON_STARTUP(begin)')
+    server = develop({"hello.c": source('"one"')}, "hello.c")
+    server.save("hello.c", crashing)
+    server.wait_for_log("Reload failed", timeout=30)
+    assert any("in start-up" in line and "hello" in line for line in server.log())
+    assert server.text() == "one"
+    server.save("hello.c", source('"three"'))
+    server.wait_for_text("three")
+
+
+def test_a_start_up_is_tried_and_shut_down_elsewhere_first(develop):
+    noting = source('"one"').replace(
+        "CSGI_WEB_PLUGIN", "static csgi_status begin(csgi_call *call)\n{\n"
+        '    csgi_log(call, CSGI_LOG_INFO, "started for %s", TEXT_);\n'
+        "    return CSGI_OK;\n}\nCSGI_WEB_PLUGIN").replace(
+        "CSGI_ROUTES(greet)", "CSGI_ROUTES(greet), CSGI_ON_STARTUP(begin)")
+    server = develop({"hello.c": noting.replace("TEXT_", '"a"')}, "hello.c")
+    server.save("hello.c", noting.replace("TEXT_", '"b"'))
+    server.wait_for_log("started for b", timeout=30)
+    server.wait_for_log("Reloaded in", timeout=30)
+    assert sum("started for b" in line for line in server.log()) == 1, "the other's is not shown"
+
+
 def test_a_makefile_beside_it_wins(develop):
     server = develop({"src/hello.c": source('MADE " one"'), "src/Makefile": MAKEFILE,
                       "src/made.txt": "made"}, "src/hello.c")

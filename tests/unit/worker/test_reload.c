@@ -64,7 +64,7 @@ static void without_descriptors_that_is_the_reason(void **unused)
     none = before;
     none.rlim_cur = 0;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    status = reload_probe_run(NULL, arguments, 1000, &report);
+    status = reload_probe_run(NULL, arguments, false, 1000, &report);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(status, CSGI_EFAIL);
     assert_int_equal(buffer_append(&report, "", 1), CSGI_OK);
