@@ -68,7 +68,8 @@ static csgi_status check_query(image *self)
     }
     return image_refuse(self,
                         "exports no %s, so it is no CSGI plugin: end its source with "
-                        "CSGI_PLUGIN(plugin), and see that no version script hides it",
+                        "CSGI_WEB_PLUGIN(...) or CSGI_PLUGIN(plugin), and see that no version "
+                        "script hides it",
                         query_name);
 }
 

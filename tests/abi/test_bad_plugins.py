@@ -85,7 +85,8 @@ LOADER_FAULTS = {
     "wrong word size": (other_class, r"is a \d\d-bit file, this server is \d\d-bit: compile it"),
     "object file": (object_file, r"is an object file \(\.o\), expected a shared object: link it"),
     "no query symbol": (source("no_query"), r"exports no csgi_plugin_query, so it is no CSGI plugin: "
-                                            r"end its source with CSGI_PLUGIN\(plugin\)"),
+                                            r"end its source with CSGI_WEB_PLUGIN\(\.\.\.\) or "
+                                            r"CSGI_PLUGIN\(plugin\)"),
     "NULL descriptor": (source("null_descriptor"),
                         r"csgi_plugin_query\(1\) returned no descriptor: the plugin has none for "
                         r"CSGI 1; build it against csgi\.h 1\.\d+, or use a server of its own major"),
