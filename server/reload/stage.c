@@ -107,12 +107,24 @@ static void remove_leftovers(const char *parent)
     closedir(list);
 }
 
+/* Others who may rename in it could put their code in the place of what is mapped next: after su,
+ * $XDG_RUNTIME_DIR is often still that of the user before. */
+static bool is_usable(const char *directory)
+{
+    struct stat about;
+
+    if (!directory || access(directory, W_OK | X_OK) != 0 || stat(directory, &about) != 0)
+        return false;
+    if (about.st_uid != geteuid() && about.st_uid != 0) return false;
+    return (about.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (about.st_mode & S_ISVTX) != 0;
+}
+
 static const char *choose_parent(void)
 {
     const char *chosen = getenv("XDG_RUNTIME_DIR");
 
-    if (!chosen || access(chosen, W_OK | X_OK) != 0) chosen = getenv("TMPDIR");
-    return chosen && access(chosen, W_OK | X_OK) == 0 ? chosen : "/tmp";
+    if (!is_usable(chosen)) chosen = getenv("TMPDIR");
+    return is_usable(chosen) ? chosen : "/tmp";
 }
 
 static void make_directory(stage *self, const char *parent)

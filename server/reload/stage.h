@@ -32,9 +32,9 @@ typedef enum stage_result {
     STAGE_REFUSED  /* *problem says why */
 } stage_result;
 
-/* Makes a directory of its own, for this user alone, below parent (NULL: $XDG_RUNTIME_DIR, $TMPDIR
- * or /tmp), and removes those that servers of this user have left behind there. Where none can be
- * made, copies lie in memory. CSGI_ENOMEM. */
+/* Makes a directory of its own, for this user alone, below parent, and removes those that servers
+ * of this user have left behind there. NULL: $XDG_RUNTIME_DIR or $TMPDIR, unless others may rename
+ * what is in it, or /tmp. Where none can be made, copies lie in memory. CSGI_ENOMEM. */
 csgi_status stage_open(const char *parent, stage **out);
 /* Removes the directory with what is in it; what is mapped stays mapped. Harmless with NULL. */
 void stage_close(stage *self);

@@ -29,6 +29,14 @@ static void add(directories *self, const char *parent, const char *name)
     if (len > 0 && (size_t)len < room) self->count++;
 }
 
+/* After su it is often that of the user before, who could rename what is in it. */
+static bool is_of_this_user(const char *runtime)
+{
+    struct stat found;
+
+    return stat(runtime, &found) != 0 || found.st_uid == geteuid();
+}
+
 /* The best one first. A server of this user may be in any of them: environments differ. */
 static directories list_directories(void)
 {
@@ -36,7 +44,7 @@ static directories list_directories(void)
     char name[32];
     directories all = { 0 };
 
-    if (runtime && *runtime == '/') add(&all, runtime, "capricorn");
+    if (runtime && *runtime == '/' && is_of_this_user(runtime)) add(&all, runtime, "capricorn");
     if (geteuid() == 0) add(&all, "/run", "capricorn");
     snprintf(name, sizeof name, "capricorn-%u", (unsigned)geteuid());
     add(&all, "/tmp", name);

@@ -249,6 +249,44 @@ static void without_a_directory_copies_lie_in_memory(void **state)
     close_place(&p);
 }
 
+/* Where $XDG_RUNTIME_DIR and $TMPDIR are that directory. */
+static bool is_chosen(const char *directory)
+{
+    stage *here;
+    bool is_below;
+
+    assert_int_equal(setenv("XDG_RUNTIME_DIR", directory, 1), 0);
+    assert_int_equal(setenv("TMPDIR", directory, 1), 0);
+    assert_int_equal(stage_open(NULL, &here), CSGI_OK);
+    is_below = strncmp(stage_directory(here), directory, strlen(directory)) == 0;
+    stage_close(here);
+    unsetenv("XDG_RUNTIME_DIR");
+    unsetenv("TMPDIR");
+    return is_below;
+}
+
+/* Its owner, and who may rename in it, could put other code in the place of a copy. */
+static void no_copies_are_put_where_others_can_replace_them(void **state)
+{
+    place p;
+
+    (void)state;
+    open_place(&p);
+    assert_true(is_chosen(p.parent));
+    assert_int_equal(chmod(p.parent, 01777), 0);
+    assert_true(is_chosen(p.parent));
+    assert_int_equal(chmod(p.parent, 0777), 0);
+    assert_false(is_chosen(p.parent));
+    assert_int_equal(chmod(p.parent, 0770), 0);
+    assert_false(is_chosen(p.parent));
+    assert_int_equal(chmod(p.parent, 0700), 0);
+    if (geteuid() == 0) { /* a user's, which su leaves in the environment */
+        assert_int_equal(chown(p.parent, 12345, 12345), 0);
+        assert_false(is_chosen(p.parent));
+    }
+    close_place(&p);
+}
+
 static void where_nothing_may_be_written_only_the_hash_is_told(void **state)
 {
     struct rlimit before, none;
@@ -280,6 +318,7 @@ int main(void)
         cmocka_unit_test(leftovers_of_dead_servers_are_removed),
         cmocka_unit_test(directories_of_others_are_left_alone),
         cmocka_unit_test(without_a_directory_copies_lie_in_memory),
+        cmocka_unit_test(no_copies_are_put_where_others_can_replace_them),
         cmocka_unit_test(where_nothing_may_be_written_only_the_hash_is_told),
     };
 

@@ -103,6 +103,18 @@ static void a_directory_where_others_may_write_is_left_alone(void **state)
     close(fd);
 }
 
+static void the_runtime_directory_of_another_user_is_left_alone(void **state)
+{
+    control_place got;
+
+    (void)state;
+    if (geteuid() != 0) return;
+    assert_int_equal(chown(folder, 12345, 12345), 0);
+    choose(&got);
+    assert_string_not_equal(got.path, expected);
+    assert_int_equal(access(own, F_OK), -1);
+}
+
 static void a_link_is_no_directory(void **state)
 {
     control_place got;
@@ -174,6 +186,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_directory_is_made_for_the_user_alone, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_directory_where_others_may_write_is_left_alone,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(the_runtime_directory_of_another_user_is_left_alone,
                                         make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_link_is_no_directory, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(one_that_nobody_listens_on_is_not_found, make_folder,
