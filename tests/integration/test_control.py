@@ -4,6 +4,7 @@
 import json
 import os
 import pwd
+import shutil
 import signal
 import socket
 import stat
@@ -17,8 +18,8 @@ from versions import replace, version
 from wire import Connection
 
 
-def command(name, *arguments, environment=None, **options):
-    result = subprocess.run([str(BINARY), name, *map(str, arguments)], capture_output=True,
+def command(name, *arguments, environment=None, program=BINARY, **options):
+    result = subprocess.run([str(program), name, *map(str, arguments)], capture_output=True,
                             text=True, timeout=seconds(30),
                             env={**own_environment(), **(environment or {})}, **options)
     assert not SANITIZER.search(result.stderr), result.stderr
@@ -152,7 +153,8 @@ def test_another_user_cannot_use_the_socket(serve, tmp_path):
     server.start()
     nobody = pwd.getpwnam("nobody").pw_uid
     path = server.directory / "open.sock"  # others may enter that directory
-    result = command("reload", "--control-socket", path, user=nobody, cwd="/")
+    program = shutil.copy(BINARY, server.directory)  # where others may run it
+    result = command("reload", "--control-socket", path, program=program, user=nobody, cwd="/")
     assert result.returncode == 1
     assert "Permission denied (only the user who started the server may use it" in result.stderr
     assert status(server, "--control-socket", path)["reloads"] == []
