@@ -146,14 +146,17 @@ static csgi_status run_together(together *all, part_run *runs, size_t count)
     csgi_call *call = all->call;
     struct csgi_web_call *own = call->own;
     const csgi_task_extension *tasks = call->host->extension(call->host, CSGI_TASK_EXTENSION);
+    csgi_status code;
 
     if (own->failure != CSGI_OK) return own->failure;
     if (!tasks || !CSGI_HAS(tasks, csgi_task_extension, group_cancel)) {
         csgi_web_author_error(call, "this server has no groups of tasks");
         return own->failure;
     }
-    fail_wait(call, run_group(call, tasks, runs, count), "several things at once");
-    if (all->failure != CSGI_OK) {
+    code = run_group(call, tasks, runs, count);
+    if (all->failure == CSGI_OK) {
+        fail_wait(call, code, "several things at once");
+    } else { /* a part's own, of which it has said what there is to say */
         own->failure = all->failure;
         own->status = all->status;
         own->detail = all->detail;
