@@ -85,6 +85,19 @@ static csgi_status check_permissions(const char *file, const char *named_directo
     return status;
 }
 
+/* What may be written by whom was asked of the file that the name leads to now. Who may change a
+ * link on the way could have had another copied. */
+static csgi_status check_copied(const char *file, const char *real_path, const plugin_image *copy,
+                                buffer *problem)
+{
+    struct stat about;
+
+    if (stat(real_path, &about) == 0 && about.st_dev == copy->device && about.st_ino == copy->inode)
+        return CSGI_OK;
+    (void)refuse(problem, file, "it was replaced while it was read");
+    return CSGI_EBUSY;
+}
+
 /* ---- mapping ---- */
 
 static void tell_step(const plugin_rules *rules, const char *step)
@@ -247,10 +260,13 @@ static csgi_status name_directory(plugin *self, buffer *problem)
 static csgi_status load(plugin *self, const char *real_path, const plugin_rules *rules,
                         buffer *problem)
 {
+    bool is_checked = !(rules && rules->allow_insecure);
     csgi_status status = name_directory(self, problem);
 
-    if (status == CSGI_OK && !(rules && rules->allow_insecure))
+    if (status == CSGI_OK && is_checked)
         status = check_permissions(self->file, self->directory, real_path, problem);
+    if (status == CSGI_OK && is_checked && rules && rules->image)
+        status = check_copied(self->file, real_path, rules->image, problem);
     if (status == CSGI_OK)
         status = map_file(self, self->image ? self->image : real_path, rules, problem);
     if (status == CSGI_OK) status = ask_descriptor(self, rules, problem);

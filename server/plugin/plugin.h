@@ -5,6 +5,7 @@
 #define CAPRICORN_PLUGIN_PLUGIN_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include <csgi/csgi.h>
 
@@ -36,6 +37,8 @@ typedef struct plugin_image {
     int fd;     /* of a copy in memory, which the path names; or -1 */
     const char *hash;
     uint64_t generation;
+    dev_t device; /* of the file that it was copied from: its name may lead to another since */
+    ino_t inode;
 } plugin_image;
 
 typedef struct plugin_rules {
@@ -50,7 +53,8 @@ typedef struct plugin_rules {
 } plugin_rules;
 
 /* Loads a file; rules NULL are all zero. On failure *problem is one sentence for the user: file,
- * what was found, what was expected, what to do. CSGI_EFAIL, CSGI_ENOMEM. */
+ * what was found, what was expected, what to do. CSGI_EFAIL, CSGI_ENOMEM; CSGI_EBUSY: the image is
+ * a copy of another file than the name leads to by now. */
 csgi_status plugin_load(const char *file, const plugin_rules *rules, plugin **out, buffer *problem);
 plugin *plugin_hold(plugin *self);
 /* The last one unmaps the file (not under sanitizers), and sees to it that it is: what keeps it

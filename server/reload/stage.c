@@ -318,6 +318,8 @@ static stage_result take(stage *self, const char *source, uint64_t generation, c
         result = STAGE_SAME;
     else
         result = copy(self, source, generation, fd, out);
+    out->device = before.st_dev;
+    out->inode = before.st_ino;
     if (fstat(fd, &after) != 0 || !is_same_state(&before, &after) || size != after.st_size) {
         problem->len = told; /* what others complain of stays */
         return STAGE_BUSY;

@@ -6,6 +6,7 @@
 #define CAPRICORN_RELOAD_STAGE_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <csgi/types.h>
 
@@ -21,6 +22,8 @@ typedef struct staged {
     char *image; /* the path that is to be mapped; on the heap */
     int fd;      /* of a copy in memory, which the path names as long as it is open; or -1 */
     char hash[STAGE_HASH_SIZE];
+    dev_t device; /* of the file that it was copied from */
+    ino_t inode;
 } staged;
 
 typedef enum stage_result {

@@ -114,7 +114,8 @@ static bool is_approved(const registry *self, const char *hash)
 
 static csgi_status load_copy(opening *self, staged *copy)
 {
-    plugin_image image = { copy->image, copy->fd, copy->hash, self->entry->generation + 1 };
+    plugin_image image = { copy->image,  copy->fd,   copy->hash, self->entry->generation + 1,
+                           copy->device, copy->inode };
     plugin_rules rules = *self->rules;
     csgi_status status;
 

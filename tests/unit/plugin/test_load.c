@@ -129,6 +129,32 @@ static void a_strangers_file_or_directory_is_refused(void **state)
     plugin_release(load(self, file, &insecure));
 }
 
+/* Who may change a link on the way could have had his file copied, and show another. */
+static void a_copy_is_of_the_file_that_is_looked_at(void **state)
+{
+    workshop *self = *state;
+    char *file = strdup(workshop_compile(self, "a.so", PLUGIN_FLAGS, PLUGIN_SOURCE));
+    const char *other = workshop_compile(self, "b.so", PLUGIN_FLAGS, PLUGIN_SOURCE);
+    struct stat about;
+    plugin_image image = { .path = strdup(other), .fd = -1, .hash = "", .generation = 1 };
+    const plugin_rules rules = { .image = &image };
+    plugin *loaded = NULL;
+
+    assert_int_equal(stat(other, &about), 0);
+    image.device = about.st_dev;
+    image.inode = about.st_ino;
+    assert_int_equal(plugin_load(file, &rules, &loaded, &self->problem), CSGI_EBUSY);
+    assert_null(loaded);
+    expect_part(&self->problem, "replaced");
+    workshop_compile(self, "b.so", PLUGIN_FLAGS, PLUGIN_SOURCE); /* a copy goes with its plugin */
+    image.path = strdup(other);
+    assert_int_equal(stat(file, &about), 0);
+    image.device = about.st_dev;
+    image.inode = about.st_ino;
+    plugin_release(load(self, file, &rules));
+    free(file);
+}
+
 static void what_cannot_be_linked_is_told_by_name(void **state)
 {
     workshop *self = *state;
@@ -212,6 +238,7 @@ int main(void)
         TEST(a_file_or_directory_that_anybody_may_write_is_refused),
         TEST(where_a_link_leads_counts_as_well),
         TEST(a_strangers_file_or_directory_is_refused),
+        TEST(a_copy_is_of_the_file_that_is_looked_at),
         TEST(what_cannot_be_linked_is_told_by_name),
         TEST(a_fault_of_the_descriptor_names_the_file),
         TEST(the_steps_into_foreign_code_are_told),
