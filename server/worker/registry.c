@@ -31,6 +31,9 @@ struct registry {
     list_node entries;
     csgi_str approved;
     bool has_approved, was_busy;
+    bool keeps_mapped;
+    plugin *mapped[REGISTRY_MAPPED]; /* no longer in use, in turn */
+    size_t next_mapped;
 };
 
 csgi_status registry_new(loop *runner, const server_options *options, registry **out)
@@ -65,6 +68,8 @@ void registry_free(registry *self)
     if (!self) return;
     while ((node = list_pop(&self->entries)))
         entry_free(CONTAINER_OF(node, entry, node));
+    for (size_t i = 0; i < REGISTRY_MAPPED; i++)
+        plugin_release(self->mapped[i]);
     stage_close(self->stage);
     free(self);
 }
@@ -235,12 +240,34 @@ csgi_status registry_open(registry *self, const char *file, const plugin_rules *
 
 /* ---- commit and rollback ---- */
 
+void registry_keep_mapped(registry *self)
+{
+    self->keeps_mapped = true;
+}
+
+/* One that has been replaced is let go of, now or after some more. */
+static void let_go(registry *self, plugin *replaced)
+{
+    plugin **place = &self->mapped[self->next_mapped];
+
+    if (!self->keeps_mapped || !replaced) {
+        plugin_release(replaced);
+        return;
+    }
+    plugin_release(*place);
+    *place = replaced;
+    self->next_mapped = (self->next_mapped + 1) % REGISTRY_MAPPED;
+}
+
 void registry_commit(registry *self)
 {
     LIST_EACH_SAFE (node, &self->entries) {
         entry *each = CONTAINER_OF(node, entry, node);
 
-        plugin_release(each->used);
+        if (each->used == each->opened)
+            plugin_release(each->used);
+        else
+            let_go(self, each->used);
         plugin_release(each->kept);
         each->used = each->opened;
         each->opened = each->kept = NULL;

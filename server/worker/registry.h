@@ -23,6 +23,12 @@ void registry_free(registry *self);
 csgi_status registry_open(registry *self, const char *file, const plugin_rules *rules, plugin **out,
                           buffer *problem);
 
+/* From now on the last REGISTRY_MAPPED plugins that are not in use any more stay mapped, so that
+ * backtraces which lead through their code stay readable. No more: each takes of the little room
+ * for variables of threads. */
+#define REGISTRY_MAPPED 4u
+void registry_keep_mapped(registry *self);
+
 /* What was opened since the last commit is in use from now on; other plugins are forgotten. */
 void registry_commit(registry *self);
 /* What was opened is not used; a plugin whose file has not changed until then will not be loaded

@@ -477,6 +477,7 @@ static csgi_status make_reloader(worker *self, const plugin_choice *choice)
                              .on_attempt = on_reload_tried,
                              .arg = self };
 
+    if (status == CSGI_OK && self->plan) registry_keep_mapped(self->registry);
     if (status == CSGI_OK) status = reloader_new(&parts, &self->reloader);
     if (status == CSGI_OK && self->dashboard)
         dashboard_open(self->dashboard, self->apps, self->reloader);

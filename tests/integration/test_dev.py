@@ -234,6 +234,20 @@ def test_a_start_up_that_crashes_is_refused_and_told(develop):
     server.wait_for_text("three")
 
 
+@pytest.mark.skipif(bool(sanitized()), reason="under sanitizers nothing is unmapped")
+def test_the_last_generations_stay_mapped_and_no_more(develop):
+    server = develop({"hello.c": source('"0"')}, "hello.c")
+    for number in range(1, 8):
+        server.save("hello.c", source(f'"{number}"'))
+        server.wait_for_text(str(number))
+
+    def mapped():
+        text = Path(f"/proc/{server.process.pid}/maps").read_text()
+        return {line.split()[-1] for line in text.splitlines() if "/hello." in line}
+
+    wait_until(lambda: len(mapped()) == 5, "the one that serves, and four before it")
+
+
 def test_a_start_up_is_tried_and_shut_down_elsewhere_first(develop):
     noting = source('"one"').replace(
         "CSGI_WEB_PLUGIN", "static csgi_status begin(csgi_call *call)\n{\n"
