@@ -292,6 +292,16 @@ void registry_rollback(registry *self)
     self->was_busy = false;
 }
 
+bool registry_misses_file(const registry *self)
+{
+    LIST_EACH (node, &self->entries) {
+        const entry *each = CONTAINER_OF(node, entry, node);
+
+        if (each->used && access(each->file, F_OK) != 0) return true;
+    }
+    return false;
+}
+
 bool registry_was_busy(const registry *self)
 {
     return self->was_busy;

@@ -34,6 +34,8 @@ void registry_commit(registry *self);
 /* What was opened is not used; a plugin whose file has not changed until then will not be loaded
  * again. */
 void registry_rollback(registry *self);
+/* Is a file of what is in use not there? */
+bool registry_misses_file(const registry *self);
 /* Was somebody writing a file since the last commit or rollback? */
 bool registry_was_busy(const registry *self);
 

@@ -20,6 +20,8 @@
 /* Try it again so often, after so long, while somebody is writing a file. */
 #define BUSY_PAUSE_MS 20u
 #define BUSY_TRIES    500u
+/* and so often, before a file that is gone counts as taken away. */
+#define MISSING_TRIES 25u
 /* What is tried in another process has so long. */
 #define PROBE_LIMIT_MS 10000u
 
@@ -374,6 +376,15 @@ static bool has_failed(const reloader *self)
     return self->count && !self->records[(self->count - 1) % RELOAD_HISTORY].is_ok;
 }
 
+/* Linkers and install(1) take a file away before they put the new one there. */
+static void wait_for_missing(reloader *self)
+{
+    for (unsigned tries = 0; tries < MISSING_TRIES; tries++) {
+        if (!registry_misses_file(self->parts.registry)) return;
+        if (task_sleep(self->parts.loop, BUSY_PAUSE_MS) != CSGI_OK) return;
+    }
+}
+
 static csgi_status run(void *arg)
 {
     reloader *self = arg;
@@ -385,6 +396,7 @@ static csgi_status run(void *arg)
         self->now = self->next;
         self->is_wanted = self->is_asked = false;
         move_waits(&self->asking, &self->asked);
+        if (!is_asked) wait_for_missing(self);
         if (!has_news(self) && !is_asked) continue;
         self->must_tell = is_asked || has_failed(self);
         for (unsigned tries = 0; tries <= BUSY_TRIES; tries++) {

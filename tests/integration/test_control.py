@@ -39,8 +39,10 @@ def place(server):
 
 
 def run(server, name, *arguments):
-    """The command, in the server's environment."""
-    return command(name, *arguments, environment=server.environment)
+    """The command, in the server's environment; other tests' servers may be found there too."""
+    named = "--control-socket" in arguments or str(server.pid) in map(str, arguments)
+    who = () if named else (server.pid,)
+    return command(name, *arguments, *who, environment=server.environment)
 
 
 def status(server, *arguments):
@@ -180,7 +182,7 @@ def test_of_several_servers_one_has_to_be_named(serve, server):
     second = serve(start=False, environment={"XDG_RUNTIME_DIR": str(server.directory)})
     replace(second, version(2))
     second.start()
-    result = run(server, "status")
+    result = command("status", environment=server.environment)
     assert result.returncode == 2
     assert str(server.pid) in result.stderr and str(second.pid) in result.stderr
     assert status(server, second.pid)["server"]["pid"] == second.pid
