@@ -40,7 +40,7 @@ def place(server):
 
 def run(server, name, *arguments):
     """The command, in the server's environment; other tests' servers may be found there too."""
-    named = "--control-socket" in arguments or str(server.pid) in map(str, arguments)
+    named = "--control-socket" in arguments or any(str(one).isdigit() for one in arguments)
     who = () if named else (server.pid,)
     return command(name, *arguments, *who, environment=server.environment)
 
